@@ -1,0 +1,72 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Where `make setup` installs llama.cpp: headers in `include`, static libraries in `lib`.
+let llamaPrefix =
+  Context.environment["PRSM_LLAMA_PREFIX"]
+  ?? (Context.environment["XDG_CACHE_HOME"] ?? "\(Context.environment["HOME"] ?? "")/.cache") + "/prsm/llama.cpp-11434"
+
+/// Continuous integration sets this so that a warning fails the build; a contributor's half-written code only warns.
+let warningsAreErrors = Context.environment["PRSM_WARNINGS_AS_ERRORS"] == "1"
+
+let house: [SwiftSetting] =
+  [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  ] + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
+
+/// Swift sources that import llama.cpp's headers need them on clang's search path.
+let llamaHeaders: [SwiftSetting] = [.unsafeFlags(["-Xcc", "-I\(llamaPrefix)/include"])]
+
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
+let package = Package(
+  name: "prsm",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "prsm", targets: ["prsm"])
+
+  ],
+  dependencies: [
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    .target(
+      name: "CLlama",
+      cSettings: [.unsafeFlags(["-I\(llamaPrefix)/include"])],
+      linkerSettings: [
+        .unsafeFlags(["-L\(llamaPrefix)/lib"]),
+        .linkedLibrary("llama"), .linkedLibrary("ggml"), .linkedLibrary("ggml-cpu"), .linkedLibrary("ggml-base"),
+        .linkedLibrary("stdc++"), .linkedLibrary("gomp"), .linkedLibrary("m"),
+      ]
+    ),
+    .target(name: "ModelInterface", swiftSettings: house),
+    .executableTarget(
+      name: "prsm",
+      dependencies: [
+        "ModelInterface", hummingbird, logging, crypto, grdb, lifecycle,
+        .product(name: "HummingbirdTLS", package: "hummingbird"),
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Yams", package: "Yams"),
+      ],
+      swiftSettings: house
+    ),
+  ]
+)

@@ -1,0 +1,2 @@
+/* A module needs one source file; everything is in llama.cpp's static libraries. */
+#include "CLlama.h"

@@ -1,0 +1,10 @@
+#ifndef PRSM_CLLAMA_H
+#define PRSM_CLLAMA_H
+
+/* llama.cpp's own headers, from where `make setup` installed them. */
+#include <ggml.h>
+#include <ggml-backend.h>
+#include <ggml-cpu.h>
+#include <llama.h>
+
+#endif

@@ -1,0 +1,188 @@
+import Synchronization
+
+/// The state behind a ``GenerationStream``: lock, ask what to do, do it outside the lock.
+final class Channel: Sendable {
+  private struct State {
+    var buffer: [GenerationEvent] = []
+    var head = 0
+    var isFinished = false
+    var failure: GenerationError?
+    var isAbandoned = false
+    var wasFull = false
+    var reader: CheckedContinuation<GenerationEvent?, any Error>?
+    var writer: CheckedContinuation<Void, Never>?
+    var termination: (@Sendable () -> Void)?
+    var demand: (@Sendable () -> Void)?
+
+    var count: Int { buffer.count - head }
+
+    mutating func pop() -> GenerationEvent? {
+      guard head < buffer.count else { return nil }
+      let event = buffer[head]
+      head += 1
+      if head == buffer.count {
+        buffer.removeAll(keepingCapacity: true)
+        head = 0
+      } else if head >= 64 {
+        buffer.removeFirst(head)
+        head = 0
+      }
+      return event
+    }
+  }
+
+  private let capacity: Int
+  private let state = Mutex(State())
+
+  init(capacity: Int) {
+    self.capacity = Swift.max(1, capacity)
+  }
+
+  var isTerminated: Bool { state.withLock { $0.isAbandoned } }
+
+  func yield(_ event: GenerationEvent) -> GenerationStream.Continuation.YieldResult {
+    typealias Outcome = (GenerationStream.Continuation.YieldResult, CheckedContinuation<GenerationEvent?, any Error>?)
+    let (result, reader): Outcome = state.withLock { state in
+      if state.isAbandoned || state.isFinished { return (.terminated, nil) }
+      if let reader = state.reader {
+        state.reader = nil
+        return (.enqueued(remaining: capacity), reader)
+      }
+      state.buffer.append(event)
+      guard state.count < capacity else {
+        state.wasFull = true
+        return (.full, nil)
+      }
+      return (.enqueued(remaining: capacity - state.count), nil)
+    }
+    reader?.resume(returning: event)
+    return result
+  }
+
+  func send(_ event: GenerationEvent) async -> Bool {
+    switch yield(event) {
+    case .terminated: return false
+    case .enqueued: return true
+    case .full:
+      await withTaskCancellationHandler {
+        await withCheckedContinuation { writer in
+          let isReady = state.withLock { state in
+            if state.isAbandoned || state.count < capacity || Task.isCancelled { return true }
+            state.writer = writer
+            return false
+          }
+          if isReady { writer.resume() }
+        }
+      } onCancel: {
+        state.withLock { state in
+          defer { state.writer = nil }
+          return state.writer
+        }?.resume()
+      }
+      return !isTerminated
+    }
+  }
+
+  func finish(_ error: GenerationError?) {
+    let (reader, termination) = state.withLock { state in
+      guard !state.isFinished else {
+        return (nil, nil) as (CheckedContinuation<GenerationEvent?, any Error>?, (@Sendable () -> Void)?)
+      }
+      state.isFinished = true
+      state.failure = error
+      defer {
+        state.termination = nil
+        state.demand = nil
+      }
+      guard let reader = state.reader else { return (nil, state.termination) }
+      state.reader = nil
+      state.failure = nil
+      return (reader, state.termination)
+    }
+    if let error { reader?.resume(throwing: error) } else { reader?.resume(returning: nil) }
+    termination?()
+  }
+
+  func next() async throws -> GenerationEvent? {
+    if let ready = take() { return try ready.get() }
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { reader in
+        let ready: Result<GenerationEvent?, any Error>? = state.withLock { state in
+          if let event = state.pop() { return .success(event) }
+          if let failure = Self.takeFailure(&state) { return .failure(failure) }
+          if state.isFinished { return .success(nil) }
+          if Task.isCancelled || state.isAbandoned { return .failure(Self.cancelled) }
+          if state.reader != nil { return .failure(Self.twoReaders) }
+          state.reader = reader
+          return nil
+        }
+        if let ready { reader.resume(with: ready) }
+      }
+    } onCancel: {
+      abandon()
+    }
+  }
+
+  /// What needs no waiting: an event, or the end.
+  private func take() -> Result<GenerationEvent?, any Error>? {
+    typealias Taken = (Result<GenerationEvent?, any Error>?, (@Sendable () -> Void)?, CheckedContinuation<Void, Never>?)
+    let (ready, demand, writer): Taken = state.withLock { state in
+      if let event = state.pop() {
+        guard state.wasFull, state.count <= capacity / 2 else { return (.success(event), nil, nil) }
+        state.wasFull = false
+        defer { state.writer = nil }
+        return (.success(event), state.demand, state.writer)
+      }
+      if let failure = Self.takeFailure(&state) { return (.failure(failure), nil, nil) }
+      if state.isFinished { return (.success(nil), nil, nil) }
+      return (nil, nil, nil)
+    }
+    writer?.resume()
+    demand?()
+    return ready
+  }
+
+  private static func takeFailure(_ state: inout State) -> GenerationError? {
+    defer { state.failure = nil }
+    return state.failure
+  }
+
+  private static var cancelled: GenerationError { GenerationError(.cancelled, "the reader of the answer went away") }
+  private static var twoReaders: GenerationError { GenerationError(.internal, "two tasks read one answer") }
+
+  /// The reader is gone: forget what waits, and tell the producer.
+  func abandon() {
+    typealias Woken = (
+      CheckedContinuation<GenerationEvent?, any Error>?, CheckedContinuation<Void, Never>?, (@Sendable () -> Void)?
+    )
+    let (reader, writer, termination): Woken = state.withLock { state in
+      guard !state.isAbandoned else { return (nil, nil, nil) }
+      state.isAbandoned = true
+      state.buffer = []
+      state.head = 0
+      defer {
+        state.reader = nil
+        state.writer = nil
+        state.termination = nil
+        state.demand = nil
+      }
+      return (state.reader, state.writer, state.termination)
+    }
+    reader?.resume(throwing: Self.cancelled)
+    writer?.resume()
+    termination?()
+  }
+
+  func onTermination(_ body: @escaping @Sendable () -> Void) {
+    let isOver = state.withLock { state in
+      if state.isAbandoned || state.isFinished { return true }
+      state.termination = body
+      return false
+    }
+    if isOver { body() }
+  }
+
+  func onDemand(_ body: @escaping @Sendable () -> Void) {
+    state.withLock { $0.demand = body }
+  }
+}
