@@ -30,7 +30,7 @@ export function attachKeyboard(actions) {
   });
   return [
     { keys: ["Enter"], what: "Send" },
-    { keys: ["Shift", "Enter"], what: "Begin a line" },
+    { keys: ["Shift", "Enter"], what: "New line" },
     { keys: ["Esc"], what: "Stop the answer, or close what lies on top" },
     { keys: ["↑"], what: "In an empty field: edit the last message" },
     ...singles.map(([key, what]) => ({ keys: [key], what })),

@@ -204,6 +204,12 @@ class TokenCard {
     this.#node.style.top = `${top}px`;
   }
 
+  /** After scrolling, the card stays with a token that has the keyboard and leaves any other. */
+  follow() {
+    if (this.#owner?.matches(":focus")) this.#place(this.#owner);
+    else this.hide();
+  }
+
   hide() {
     this.#owner?.removeAttribute("aria-describedby");
     this.#owner = null;
@@ -212,4 +218,4 @@ class TokenCard {
 }
 
 const card = new TokenCard();
-addEventListener("scroll", () => card.hide(), { capture: true, passive: true });
+addEventListener("scroll", () => card.follow(), { capture: true, passive: true });

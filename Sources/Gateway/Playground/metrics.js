@@ -71,17 +71,18 @@ export function parameterCount(value) {
 /** The rows shown beside an answer: `{ name, value, hint }`. */
 export function figureRows(figures) {
   const rows = [];
+  if (figures.firstTokenMs === null) return rows;
   const add = (name, value, hint) => rows.push({ name, value, hint });
   if (figures.tokensPerSecond !== null) {
     const rate = figures.tokensPerSecond;
     add("tokens/s", rate >= 100 ? String(Math.round(rate)) : rate.toFixed(1), "Tokens per second once the answer had begun");
   }
-  if (figures.firstTokenMs !== null) add("to first token", duration(figures.firstTokenMs), "From sending to the first token, in this browser");
+  add("to first token", duration(figures.firstTokenMs), "From sending to the first token, in this browser");
   if (figures.completionTokens !== null) add("tokens out", count(figures.completionTokens), "Tokens of the answer");
   if (figures.promptTokens !== null) {
     const cached = figures.cachedTokens ? `, ${count(figures.cachedTokens)} cached` : "";
     add("tokens in", count(figures.promptTokens) + cached, "Tokens of the conversation and the system prompt; cached ones were not computed again");
   }
-  if (figures.totalMs !== null) add("in all", duration(figures.totalMs), "From sending to the last token");
+  if (figures.totalMs !== null) add("total", duration(figures.totalMs), "From sending to the last token");
   return rows;
 }

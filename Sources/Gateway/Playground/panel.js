@@ -94,7 +94,7 @@ export class Panel {
     const clear = element("button", { type: "button", class: "tool clear", "aria-label": `Unset ${label}`, title: "Unset" }, icon("close"));
     const problem = element("p", { class: "problem", role: "alert" });
     const row = element("div", { class: "field number" },
-      element("label", { for: id }, label), input, clear, slider, element("p", { class: "help", id: `${id}-help` }, help), problem);
+      element("label", { for: id }, label), clear, input, slider, element("p", { class: "help", id: `${id}-help` }, help), problem);
     const reflect = (value) => {
       row.classList.toggle("set", value !== undefined);
       clear.hidden = value === undefined;

@@ -55,5 +55,6 @@ export function attachSnippets(request) {
     body = request();
     show(languages[tabs.findIndex((tab) => tab.getAttribute("aria-selected") === "true")]?.id ?? languages[0].id);
     dialog.showModal();
+    tabs.find((tab) => tab.tabIndex === 0)?.focus();
   };
 }

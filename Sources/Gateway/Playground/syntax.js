@@ -16,7 +16,7 @@ const plainLanguages = new Set(["", "text", "txt", "plain", "markdown", "md", "c
 
 const strings = String.raw`"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|` + "`(?:[^`\\\\]|\\\\.)*`";
 const rest = String.raw`|(?<number>\b\d[\w.]*)|(?<word>[A-Za-z_][\w]*)`;
-const slashed = new RegExp(String.raw`(?<comment>\/\/[^\n]*|\/\*[^]*?\*\/)|(?<string>${strings})${rest}`, "g");
+const slashed = new RegExp(String.raw`(?<comment>\/\/[^\n]*|\/\*[^]*?\*\/)|(?<string>"""[^]*?"""|${strings})${rest}`, "g");
 const hashed = new RegExp(String.raw`(?<comment>#[^\n]*)|(?<string>"""[^]*?"""|${strings})${rest}`, "g");
 const dashed = new RegExp(String.raw`(?<comment>--[^\n]*)|(?<string>${strings})${rest}`, "g");
 const marked = new RegExp(String.raw`(?<comment><!--[^]*?-->)|(?<string>"[^"\n]*")|(?<word><\/?[A-Za-z][\w-]*)`, "g");

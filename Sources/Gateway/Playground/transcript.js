@@ -73,7 +73,7 @@ export class Transcript {
     const body = element("div", { class: "said" }, element("p", { class: "question" }, message.text));
     const turn = element("article", { class: "turn user", "aria-label": "You" },
       element("h2", { class: "speaker" }, "You"), body);
-    body.append(element("div", { class: "tools" },
+    turn.append(element("div", { class: "tools" },
       this.#tool("copy", "Copy message", (button) => this.#copy(button, message.text)),
       this.#tool("edit", "Edit message", () => this.#edit(turn, message)),
       this.#tool("remove", "Delete message", () => this.#actions.remove(message))));
