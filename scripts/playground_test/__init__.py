@@ -1,0 +1,1 @@
+"""Checks the playground of a running node in headless Chromium."""
