@@ -30,8 +30,8 @@ let package = Package(
   name: "prsm",
   platforms: [.macOS(.v15)],
   products: [
-    .executable(name: "prsm", targets: ["prsm"])
-
+    .executable(name: "prsm", targets: ["prsm"]),
+    .library(name: "PRSMClient", targets: ["PRSMClient"]),
   ],
   dependencies: [
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -47,6 +47,7 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
+    .target(name: "Access", dependencies: ["Storage", crypto, grdb], swiftSettings: house),
     .target(
       name: "CLlama",
       cSettings: [.unsafeFlags(["-I\(llamaPrefix)/include"])],
@@ -57,10 +58,22 @@ let package = Package(
       ]
     ),
     .target(name: "ModelInterface", swiftSettings: house),
+    .target(
+      name: "PRSMClient",
+      dependencies: [
+        "ModelInterface",
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      swiftSettings: house
+    ),
+    .target(name: "Storage", dependencies: [grdb], swiftSettings: house),
     .executableTarget(
       name: "prsm",
       dependencies: [
-        "ModelInterface", hummingbird, logging, crypto, grdb, lifecycle,
+        "Access", "ModelInterface", "PRSMClient", "Storage", hummingbird, logging, crypto, grdb, lifecycle,
         .product(name: "HummingbirdTLS", package: "hummingbird"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -68,5 +81,6 @@ let package = Package(
       ],
       swiftSettings: house
     ),
+    .testTarget(name: "ModelInterfaceTests", dependencies: ["ModelInterface"], swiftSettings: house),
   ]
 )

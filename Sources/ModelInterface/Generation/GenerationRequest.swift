@@ -24,6 +24,8 @@ public struct GenerationRequest: Sendable {
   public var logprobs: Int?
   /// Whether the prompt's own tokens are reported first, with log-probabilities when ``logprobs`` asks for them.
   public var echoesPrompt = false
+  /// Whether somebody reads the answer as it is written. Where nobody does, a provider may deliver it in one piece.
+  public var isStreamed = true
   /// How hard a reasoning model should think, in the upstream API's own word.
   public var reasoningEffort: String?
   /// Who asks, until when, and under which identifiers.

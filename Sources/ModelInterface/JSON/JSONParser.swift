@@ -5,6 +5,12 @@ public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The offset in bytes from the start at which reading stopped.
   public let offset: Int
 
+  /// An error at a place.
+  public init(reason: String, offset: Int) {
+    self.reason = reason
+    self.offset = offset
+  }
+
   /// The reason with the place.
   public var description: String { "\(reason) at byte \(offset)" }
 }

@@ -104,6 +104,10 @@ final class Channel: Sendable {
   }
 
   func next() async throws -> GenerationEvent? {
+    if Task.isCancelled {
+      abandon()
+      throw Self.cancelled
+    }
     if let ready = take() { return try ready.get() }
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { reader in
@@ -124,7 +128,7 @@ final class Channel: Sendable {
   }
 
   /// What needs no waiting: an event, or the end.
-  private func take() -> Result<GenerationEvent?, any Error>? {
+  func take() -> Result<GenerationEvent?, any Error>? {
     typealias Taken = (Result<GenerationEvent?, any Error>?, (@Sendable () -> Void)?, CheckedContinuation<Void, Never>?)
     let (ready, demand, writer): Taken = state.withLock { state in
       if let event = state.pop() {

@@ -47,6 +47,14 @@ public struct GenerationStream: AsyncSequence, Sendable {
       try await reader.channel.next()
     }
 
+    /// The next event where one waits already; nil where none does yet, and after the last. For readers that gather what
+    /// has piled up before they pass it on.
+    ///
+    /// - Throws: ``GenerationError`` where the stream has failed.
+    public func nextIfReady() throws -> GenerationEvent? {
+      try reader.channel.take()?.get()
+    }
+
     /// The next event; nil after the last.
     public func next(isolation actor: isolated (any Actor)?) async throws -> GenerationEvent? {
       try await reader.channel.next()
