@@ -1,0 +1,242 @@
+import Foundation
+import GRDB
+package import Storage
+import Synchronization
+
+/// The API keys of a node: made, listed and revoked here, and looked up for every request.
+///
+/// Good keys are held in memory, so that a look-up touches no disk. A key that another process makes or revokes in the
+/// same store is noticed within ``staleness``.
+package final class KeyRing: Sendable {
+  /// The most keys a node keeps, revoked ones included.
+  package static let maximumKeys = 100_000
+  /// How long it may take until a change by another process is noticed.
+  package static let staleness: Duration = .seconds(1)
+
+  /// The tables that keys are kept in.
+  package static let migrations = [
+    Migration("access-1-keys") { database in
+      try database.create(table: "accessKey") { table in
+        table.primaryKey("prefix", .text)
+        table.column("digest", .blob).notNull().unique()
+        table.column("name", .text).notNull()
+        table.column("scopes", .text).notNull()
+        table.column("created", .integer).notNull()
+        table.column("expires", .integer)
+        table.column("revoked", .integer)
+      }
+    }
+  ]
+
+  private struct Entry {
+    var digest: [UInt8]
+    var record: KeyRecord
+  }
+
+  private struct Cache {
+    var entries: [String: Entry] = [:]
+    var stamp: Int?
+    var checked: ContinuousClock.Instant?
+    /// Keys that are given in the configuration and not in the store.
+    var configured: [String: Entry] = [:]
+  }
+
+  private let store: Store
+  private let now: @Sendable () -> Int
+  private let clock: @Sendable () -> ContinuousClock.Instant
+  private let cache = Mutex(Cache())
+
+  /// The keys in a store.
+  ///
+  /// - Parameters:
+  ///   - store: opened with ``migrations`` among its own.
+  ///   - now: the time of day in seconds since 1970.
+  ///   - clock: a clock that only moves forward.
+  package init(
+    store: Store, now: @escaping @Sendable () -> Int,
+    clock: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock.now }
+  ) {
+    self.store = store
+    self.now = now
+    self.clock = clock
+  }
+
+  /// Makes a key. This is the only time that its text can be seen.
+  ///
+  /// - Parameters:
+  ///   - name: 1 to 100 characters.
+  ///   - lifetime: in seconds; nil for a key that does not expire.
+  /// - Throws: ``AccessError``: `badName`, `tooMany`, `store`.
+  package func create(
+    name: String, scopes: Set<Scope>, lifetime: Int? = nil
+  ) throws(AccessError) -> (key: APIKey, record: KeyRecord) {
+    guard !name.isEmpty, name.count <= 100, name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F })
+    else { throw .badName }
+    let key = APIKey.generate()
+    let created = now()
+    let record = KeyRecord(
+      prefix: key.prefix, name: name, scopes: scopes, created: created,
+      expires: lifetime.map { created.addingReportingOverflow($0) }.map { $0.overflow ? .max : $0.partialValue })
+    let isFull = try stored {
+      try store.writeBlocking { database in
+        let count = try Int.fetchOne(database, sql: "SELECT count(*) FROM accessKey") ?? 0
+        guard count < Self.maximumKeys else { return true }
+        try database.execute(
+          sql: """
+            INSERT INTO accessKey (prefix, digest, name, scopes, created, expires) VALUES (?, ?, ?, ?, ?, ?)
+            """,
+          arguments: [
+            record.prefix, Data(key.digest), record.name, Self.text(record.scopes), record.created, record.expires,
+          ])
+        return false
+      }
+    }
+    guard !isFull else { throw .tooMany }
+    cache.withLock { $0.entries[record.prefix] = Entry(digest: key.digest, record: record) }
+    return (key, record)
+  }
+
+  /// Accepts one more key, given in the configuration, until the process ends. Its text is not kept.
+  ///
+  /// - Parameter text: at least 16 characters of any form.
+  package func accept(configured text: String) {
+    let digest = APIKey.digest(of: text)
+    let record = KeyRecord(
+      prefix: "configured", name: "configuration", scopes: Set(Scope.allCases), created: now(), expires: nil,
+      revoked: nil)
+    cache.withLock { $0.configured[record.prefix] = Entry(digest: digest, record: record) }
+  }
+
+  /// All keys, the newest first.
+  ///
+  /// - Throws: ``AccessError`` of kind `store`.
+  package func list() throws(AccessError) -> [KeyRecord] {
+    try stored {
+      try store.readBlocking { database in
+        try Row.fetchAll(database, sql: "SELECT * FROM accessKey ORDER BY created DESC, rowid DESC").map(Self.record)
+      }
+    }
+  }
+
+  /// Revokes a key at once, and for good.
+  ///
+  /// - Parameter text: a beginning of the key (the whole key too), or its name.
+  /// - Returns: the key as it now is; one that was revoked before stays as it was.
+  /// - Throws: ``AccessError``: `noSuchKey`, `store`.
+  package func revoke(_ text: String) throws(AccessError) -> KeyRecord {
+    let beginning = String(text.prefix(APIKey.prefixLength))
+    let candidates = try list().filter {
+      $0.name == text || (beginning.count > APIKey.mark.count && $0.prefix.hasPrefix(beginning))
+    }
+    let active = candidates.filter { $0.revoked == nil }
+    guard var record = active.count == 1 ? active.first : candidates.count == 1 ? candidates.first : nil else {
+      throw .noSuchKey(text, matches: active.isEmpty ? candidates.count : active.count)
+    }
+    guard record.revoked == nil else { return record }
+    record.revoked = now()
+    let revoked = record
+    try stored {
+      try store.writeBlocking { database in
+        try database.execute(
+          sql: "UPDATE accessKey SET revoked = ? WHERE prefix = ?", arguments: [revoked.revoked, revoked.prefix])
+      }
+    }
+    cache.withLock { $0.entries[revoked.prefix]?.record = revoked }
+    return record
+  }
+
+  /// Whether there is any key that is good now.
+  ///
+  /// - Throws: ``AccessError`` of kind `store`.
+  package func hasKeys() throws(AccessError) -> Bool {
+    try refresh()
+    let time = now()
+    return cache.withLock { cache in
+      !cache.configured.isEmpty || cache.entries.values.contains { $0.record.isValid(at: time) }
+    }
+  }
+
+  /// Tells who presents a key. Takes microseconds, and as long for a wrong key as for a right one.
+  ///
+  /// - Throws: ``AccessError``: `malformed`, `unknown`, `expired`, `revoked`; `store` where the store has failed and
+  ///   nothing was ever read from it.
+  package func authenticate(_ text: String) throws(AccessError) -> KeyHolder {
+    let isStale = cache.withLock { cache in
+      cache.checked.map { clock() - $0 >= Self.staleness } ?? true
+    }
+    if isStale {
+      do throws(AccessError) {
+        try refresh()
+      } catch {
+        // A store that fails for a moment must not lock out those whose keys are known.
+        guard cache.withLock({ $0.stamp != nil }) else { throw error }
+      }
+    }
+    guard text.utf8.count <= 512 else { throw .malformed }
+    let digest = APIKey.digest(of: text)
+    let prefix = String(text.prefix(APIKey.prefixLength))
+    let found: KeyRecord? = cache.withLock { cache in
+      let absent = [UInt8](repeating: 0, count: digest.count)
+      var match: KeyRecord?
+      let stored = cache.entries[prefix]
+      if constantTimeEqual(digest, stored?.digest ?? absent) { match = stored?.record }
+      for entry in cache.configured.values where constantTimeEqual(digest, entry.digest) { match = entry.record }
+      return match
+    }
+    guard let record = found else {
+      throw APIKey(text) == nil ? .malformed : .unknown
+    }
+    guard record.revoked == nil else { throw .revoked }
+    if let expires = record.expires, now() >= expires { throw .expired(expires) }
+    return KeyHolder(tenant: record.prefix, name: record.name, scopes: record.scopes)
+  }
+
+  /// Reads the keys again if any process has changed them.
+  private func refresh() throws(AccessError) {
+    let time = clock()
+    let known = cache.withLock { cache in
+      // Set first, so that one of many requests at a time asks the store.
+      cache.checked = time
+      return cache.stamp
+    }
+    let stamp = try stored { try store.changeStamp() }
+    guard stamp != known else { return }
+    let entries = try stored {
+      try store.readBlocking { database in
+        try Row.fetchAll(database, sql: "SELECT * FROM accessKey").map { row in
+          let digest: Data = row["digest"]
+          return Entry(digest: [UInt8](digest), record: Self.record(row))
+        }
+      }
+    }
+    let byPrefix = Dictionary(entries.map { ($0.record.prefix, $0) }, uniquingKeysWith: { first, _ in first })
+    cache.withLock { cache in
+      cache.entries = byPrefix
+      cache.stamp = stamp
+    }
+  }
+
+  private func stored<Value>(_ body: () throws -> Value) throws(AccessError) -> Value {
+    do { return try body() } catch { throw .store("\(error)") }
+  }
+
+  private static func text(_ scopes: Set<Scope>) -> String {
+    scopes.sorted().map(\.rawValue).joined(separator: " ")
+  }
+
+  private static func record(_ row: Row) -> KeyRecord {
+    let scopes: String = row["scopes"]
+    return KeyRecord(
+      prefix: row["prefix"], name: row["name"],
+      scopes: Set(scopes.split(separator: " ").compactMap { Scope(rawValue: String($0)) }),
+      created: row["created"], expires: row["expires"], revoked: row["revoked"])
+  }
+}
+
+/// Whether two texts of bytes are the same, in a time that depends on their lengths alone.
+func constantTimeEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+  guard left.count == right.count else { return false }
+  var difference: UInt8 = 0
+  for index in left.indices { difference |= left[index] ^ right[index] }
+  return difference == 0
+}
