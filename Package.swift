@@ -69,6 +69,16 @@ let package = Package(
       ],
       swiftSettings: house
     ),
+    .target(
+      name: "Providers",
+      dependencies: [
+        "ModelInterface",
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+      ],
+      swiftSettings: house
+    ),
     .target(name: "Storage", dependencies: [grdb], swiftSettings: house),
     .executableTarget(
       name: "prsm",

@@ -1,0 +1,46 @@
+package import ModelInterface
+
+/// Several providers behind one door: each request goes to the provider of the model that it names.
+package struct ModelDirectory: ModelProvider {
+  private let providers: [any ModelProvider]
+  /// Models of providers whose list never changes, so that a request needs no look at all lists.
+  private let fixed: [String: Int]
+
+  /// A door to these providers; where two have a model of one name, the first answers.
+  ///
+  /// - Parameter fixed: for models known in advance, the position of their provider.
+  package init(_ providers: [any ModelProvider], fixed: [String: Int] = [:]) {
+    self.providers = providers
+    self.fixed = fixed.filter { providers.indices.contains($0.value) }
+  }
+
+  package func models() async -> [ModelDescriptor] {
+    var seen: Set<String> = []
+    var models: [ModelDescriptor] = []
+    for provider in providers {
+      for model in await provider.models() where seen.insert(model.name).inserted { models.append(model) }
+    }
+    return models
+  }
+
+  package func generate(_ request: GenerationRequest) async throws(GenerationError) -> GenerationStream {
+    try await provider(of: request.model).generate(request)
+  }
+
+  package func embed(_ request: EmbeddingRequest) async throws(GenerationError) -> EmbeddingResponse {
+    try await provider(of: request.model).embed(request)
+  }
+
+  private func provider(of model: String) async throws(GenerationError) -> any ModelProvider {
+    if let index = fixed[model] { return providers[index] }
+    var known: [String] = []
+    for provider in providers {
+      for candidate in await provider.models() {
+        if candidate.name == model || candidate.aliases.contains(model) { return provider }
+        known.append(candidate.name)
+      }
+    }
+    let list = known.isEmpty ? "it has none yet" : "it has \(known.prefix(8).joined(separator: ", "))"
+    throw GenerationError(.modelNotFound, "this node has no model `\(model)`; \(list)")
+  }
+}

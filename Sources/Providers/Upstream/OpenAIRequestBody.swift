@@ -1,0 +1,57 @@
+import ModelInterface
+
+extension GenerationRequest {
+  /// The path and body that ask an OpenAI-compatible endpoint for this.
+  ///
+  /// - Parameter upstreamName: the endpoint's own name of the model.
+  /// - Throws: ``GenerationError`` of kind `invalidRequest` where the API has no word for what is asked.
+  func openAI(model upstreamName: String) throws(GenerationError) -> (path: String, body: [UInt8]) {
+    var body = passthrough
+    body["model"] = .string(upstreamName)
+    let path: String
+    switch prompt {
+    case .messages(let messages):
+      path = "/chat/completions"
+      body["messages"] = .array(messages.map(\.json))
+      addChatMembers(to: &body)
+    case .text(let text):
+      path = "/completions"
+      body["prompt"] = .string(text)
+      addCompletionMembers(to: &body)
+    case .tokens(let tokens):
+      path = "/completions"
+      body["prompt"] = .array(tokens.map { .integer($0) })
+      addCompletionMembers(to: &body)
+    }
+    body.add(sampling)
+    if !stopSequences.isEmpty { body["stop"] = .array(stopSequences.map { .string($0) }) }
+    if case .grammar = responseFormat {
+      throw GenerationError(
+        .invalidRequest(parameter: "response_format"),
+        "a GBNF grammar needs a local model; `\(model)` is answered by an upstream API. Use a JSON schema instead.")
+    }
+    body.addStreaming(isStreamed)
+    return (path, JSONValue.object(body).bytes)
+  }
+
+  private func addChatMembers(to body: inout JSONObject) {
+    if let maximumOutputTokens { body["max_completion_tokens"] = .integer(maximumOutputTokens) }
+    if let format = responseFormat.json { body["response_format"] = format }
+    if !tools.isEmpty {
+      body["tools"] = .array(tools.map(\.json))
+      if toolChoice != .automatic { body["tool_choice"] = toolChoice.json }
+      if !allowsParallelToolCalls { body["parallel_tool_calls"] = false }
+    }
+    if let logprobs {
+      body["logprobs"] = true
+      if logprobs > 0 { body["top_logprobs"] = .integer(logprobs) }
+    }
+    if let reasoningEffort { body["reasoning_effort"] = .string(reasoningEffort) }
+  }
+
+  private func addCompletionMembers(to body: inout JSONObject) {
+    if let maximumOutputTokens { body["max_tokens"] = .integer(maximumOutputTokens) }
+    if let logprobs { body["logprobs"] = .integer(logprobs) }
+    if echoesPrompt { body["echo"] = true }
+  }
+}
