@@ -2,7 +2,8 @@
 
 /**
  * Makes an element. `properties` holds attributes; a null, undefined or false value leaves the attribute out, true
- * writes it empty, `class` and `data-…` are ordinary attributes, and `on` maps event names to listeners.
+ * writes it empty, `class` and `data-…` are ordinary attributes, and `on` maps event names to listeners. A child is a
+ * node, a text, a list of these (long ones are best passed so: arguments are limited), or null for none.
  */
 export function element(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
@@ -14,7 +15,9 @@ export function element(tag, properties = {}, ...children) {
       node.setAttribute(name, value === true ? "" : String(value));
     }
   }
-  node.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  for (const child of children.flat()) {
+    if (child !== null && child !== undefined && child !== false) node.append(child);
+  }
   return node;
 }
 

@@ -33,7 +33,7 @@ export class Generation extends EventTarget {
       if (answer.finish === null) throw new Failure("lost", "The answer ended before it was complete.");
     } catch (error) {
       if (this.#abort.signal.aborted) answer.finish ??= "stopped";
-      else answer.failure = plain(error);
+      else answer.failure = plainFailure(error);
     }
     answer.figures = this.#stopwatch.figures(true);
     this.running = false;
@@ -60,8 +60,8 @@ export class Generation extends EventTarget {
   }
 }
 
-/** A failure as plain data, to be kept with the answer. */
-function plain(error) {
+/** A failure as plain data, to be shown and kept. */
+export function plainFailure(error) {
   const failure = error instanceof Failure ? error : new Failure("node", `The page failed: ${error.message}`);
   return {
     kind: failure.kind,

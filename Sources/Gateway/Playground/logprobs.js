@@ -5,11 +5,11 @@ import { element } from "./dom.js";
 
 /** From sure to surprised. `least` is the lowest probability of the band; underline and colour both tell them apart. */
 export const bands = [
-  { id: "sure", least: 0.9, label: "90 % and up", mark: "plain" },
-  { id: "likely", least: 0.6, label: "60 to 90 %", mark: "dotted line" },
-  { id: "open", least: 0.3, label: "30 to 60 %", mark: "dashed line" },
-  { id: "unlikely", least: 0.1, label: "10 to 30 %", mark: "solid line" },
-  { id: "surprising", least: 0, label: "under 10 %", mark: "double line" },
+  { id: "sure", least: 0.9, label: "≥ 90 %", mark: "plain" },
+  { id: "likely", least: 0.6, label: "60–90 %", mark: "dotted line" },
+  { id: "open", least: 0.3, label: "30–60 %", mark: "dashed line" },
+  { id: "unlikely", least: 0.1, label: "10–30 %", mark: "solid line" },
+  { id: "surprising", least: 0, label: "< 10 %", mark: "double line" },
 ];
 
 /** OpenAI's `choices[].logprobs.content` as compact triples: token, logprob, alternatives. */

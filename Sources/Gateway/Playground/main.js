@@ -8,8 +8,10 @@ import { attachDialogs, attachKeyDialog, attachShortcuts } from "./dialogs.js";
 import { byId, element } from "./dom.js";
 import { Drawers } from "./drawers.js";
 import { failureSentence } from "./failures.js";
+import { plainFailure } from "./generation.js";
 import { icon } from "./icons.js";
 import { attachKeyboard } from "./keyboard.js";
+import { spokenMarkdown } from "./markdown.js";
 import { announce, toast } from "./notices.js";
 import { showNavigation } from "./pages.js";
 import { Panel } from "./panel.js";
@@ -41,6 +43,7 @@ const transcript = new Transcript(byId("transcript"), {
   parameter: showParameter,
 });
 let models = [];
+let modelsFailure = null;
 
 attachDialogs();
 showNavigation(byId("pages"), "chat");
@@ -75,8 +78,12 @@ composer.onEditLast = () => {
 
 store.addEventListener("change", () => sidebar.draw());
 store.addEventListener("elsewhere", ({ detail }) => {
-  if (detail === chat.conversation.id && !chat.running && store.get(detail)) chat.conversation = store.get(detail);
-  showConversation();
+  if (detail === chat.conversation.id && !chat.running && store.get(detail)) {
+    chat.conversation = store.get(detail);
+    showConversation();
+  } else {
+    sidebar.draw();
+  }
 });
 store.addEventListener("full", () => toast("The browser's storage is full. Export and delete conversations to keep new ones."));
 chat.addEventListener("conversation", () => showConversation(true));
@@ -90,9 +97,11 @@ chat.addEventListener("running", () => {
 });
 chat.addEventListener("ended", ({ detail }) => {
   const here = detail.conversation === chat.conversation;
+  const model = models.find(({ id }) => id === detail.answer.model);
+  if (model?.loaded === false && detail.answer.text !== "") model.loaded = true;
   if (here) {
     transcript.finish(detail.message);
-    showContext();
+    showModel();
   }
   sayEnd(detail, here);
   if (detail.answer.failure?.kind === "key" && !apiKey()) openKey(here ? () => chat.again(detail.message) : null);
@@ -126,17 +135,23 @@ async function loadModels() {
   const select = byId("model");
   try {
     models = await listModels();
-  } catch (failure) {
-    select.disabled = true;
-    select.replaceChildren(element("option", {}, "No models"));
-    toast(failureSentence(failure), { label: "Look again", press: loadModels });
-    if (failure.kind === "key") openKey();
-    return;
+    modelsFailure = null;
+  } catch (error) {
+    models = [];
+    modelsFailure = plainFailure(error);
+    announce(failureSentence(modelsFailure));
+    if (modelsFailure.kind === "key" && !apiKey()) openKey();
   }
-  select.replaceChildren(...models.map(({ id }) => element("option", { value: id }, id)));
+  const names = models.map(({ id }) => element("option", { value: id }, id));
+  select.replaceChildren(...(names.length > 0 ? names : [element("option", {}, "No models")]));
   select.disabled = models.length === 0;
-  if (models.length === 0) select.replaceChildren(element("option", {}, "No models"));
+  showWelcome();
   showModel();
+}
+
+function showWelcome() {
+  if (byId("welcome").hidden) return;
+  drawWelcome(currentModel() ?? models[0] ?? null, modelsFailure, { begin: send, again: loadModels, key: () => openKey() });
 }
 
 function currentModel() {
@@ -151,7 +166,7 @@ function showModel() {
   const facts = currentModel() ? modelFacts(currentModel()) : "";
   byId("model-facts").hidden = facts === "";
   byId("model-facts").textContent = facts;
-  if (!byId("welcome").hidden) drawWelcome(currentModel(), send);
+  if (models.length > 0) showWelcome();
   showContext();
 }
 
@@ -177,7 +192,7 @@ function showMessages() {
   document.title = messages.length === 0 ? "PRSM" : `${title} – PRSM`;
   byId("chat-title").textContent = messages.length === 0 ? "New conversation" : title;
   byId("welcome").hidden = messages.length > 0;
-  if (messages.length === 0 && models.length > 0) drawWelcome(currentModel(), send);
+  if (models.length > 0 || modelsFailure) showWelcome();
   transcript.draw(messages, chat.answering);
   showContext();
 }
@@ -266,5 +281,5 @@ function sayEnd({ conversation, answer }, here) {
   const where = here ? "" : `In ${titleOf(conversation)}: `;
   if (answer.failure) announce(where + failureSentence(answer.failure));
   else if (answer.finish === "stopped") announce(`${where}Stopped.`);
-  else announce(`${where}Answer: ${answer.text}`);
+  else announce(`${where}Answer: ${spokenMarkdown(answer.text)}`);
 }

@@ -14,17 +14,17 @@ export function drawBlock(block) {
       return drawCode(block);
     case "heading":
       // The page's own headings are the first two levels.
-      return element(`h${Math.min(6, block.level + 2)}`, {}, ...inline(block.text));
+      return element(`h${Math.min(6, block.level + 2)}`, {}, inline(block.text));
     case "rule":
       return element("hr");
     case "quote":
-      return element("blockquote", {}, ...block.blocks.map(drawBlock));
+      return element("blockquote", {}, block.blocks.map(drawBlock));
     case "list":
       return drawList(block);
     case "table":
       return drawTable(block);
     default:
-      return element("p", {}, ...inline(block.text));
+      return element("p", {}, inline(block.text));
   }
 }
 
@@ -49,29 +49,29 @@ function drawList({ ordered, start, loose, items }) {
   return element(
     ordered ? "ol" : "ul",
     properties,
-    ...items.map((item) => {
+    items.map((item) => {
       const contents = item.blocks.flatMap((block) =>
         block.kind === "paragraph" && !loose ? inline(block.text) : [drawBlock(block)],
       );
-      if (item.checked === null) return element("li", {}, ...contents);
+      if (item.checked === null) return element("li", {}, contents);
       const mark = element("span", { class: "task", role: "img", "aria-label": item.checked ? "done" : "not done" },
         item.checked ? "☑" : "☐");
-      return element("li", { class: "task-item" }, mark, " ", ...contents);
+      return element("li", { class: "task-item" }, mark, " ", contents);
     }),
   );
 }
 
 function drawTable({ head, alignments, rows }) {
-  const cell = (tag, text, column) => element(tag, { class: `align-${alignments[column]}` }, ...inline(text));
+  const cell = (tag, text, column) => element(tag, { class: `align-${alignments[column]}` }, inline(text));
   return element(
     "div",
     { class: "table", tabindex: "0", role: "region", "aria-label": "Table" },
     element(
       "table",
       {},
-      element("thead", {}, element("tr", {}, ...head.map((text, column) => cell("th", text, column)))),
-      element("tbody", {}, ...rows.map((row) =>
-        element("tr", {}, ...row.map((text, column) => cell("td", text, column))))),
+      element("thead", {}, element("tr", {}, head.map((text, column) => cell("th", text, column)))),
+      element("tbody", {}, rows.map((row) =>
+        element("tr", {}, row.map((text, column) => cell("td", text, column))))),
     ),
   );
 }
@@ -166,7 +166,7 @@ function readEmphasis(text, index, depth, find) {
     if (close === -1 || /\s/.test(text[close - 1])) continue;
     if (mark[0] === "_" && /\w/.test(text[close + mark.length] ?? " ")) continue;
     const inner = text.slice(index + mark.length, close);
-    return { node: element(tag, {}, ...inline(inner, depth + 1)), end: close + mark.length };
+    return { node: element(tag, {}, inline(inner, depth + 1)), end: close + mark.length };
   }
   return null;
 }
@@ -219,6 +219,6 @@ function link(address, children) {
   } catch {
     // Relative or malformed: there is nothing on this node that it could mean.
   }
-  if (!target || !["http:", "https:", "mailto:"].includes(target.protocol)) return element("span", {}, ...children);
-  return element("a", { href: target.href, target: "_blank", rel: "noopener noreferrer nofollow" }, ...children);
+  if (!target || !["http:", "https:", "mailto:"].includes(target.protocol)) return element("span", {}, children);
+  return element("a", { href: target.href, target: "_blank", rel: "noopener noreferrer nofollow" }, children);
 }

@@ -25,6 +25,14 @@ export function drawMarkdown(container, source) {
   container.drawnBlocks = blocks.map((block) => block.source);
 }
 
+/** What a screen reader is to say for `source`: the words without the marks. */
+export function spokenMarkdown(source) {
+  const container = document.createElement("div");
+  drawMarkdown(container, source);
+  for (const caption of container.querySelectorAll("figcaption")) caption.remove();
+  return [...container.children].map((block) => block.textContent).join("\n");
+}
+
 /** The blocks of these lines. Each carries its `source`, by which an unchanged one is recognised. */
 export function readBlocks(lines, depth) {
   const blocks = [];
@@ -103,7 +111,7 @@ function readList(lines, index, depth) {
   while (end < lines.length) {
     const item = listItem.exec(lines[end]);
     if (!item || item[1].length > indent.length + 1 || item[1].length < indent.length) break;
-    if (/\d/.test(item[2]) !== ordered || rule.test(lines[end])) break;
+    if (item[2].at(-1) !== firstMark.at(-1) || rule.test(lines[end])) break;
     const width = item[1].length + item[2].length + 1;
     const [inner, next, blank] = itemLines(lines, end + 1, indent.length, width);
     const task = /^\[([ xX])\] (.*)$/.exec(item[3] ?? "");

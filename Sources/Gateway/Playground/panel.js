@@ -84,7 +84,7 @@ export class Panel {
   }
 
   #number(parameter) {
-    const { name, label, least, most, step, usual, help, slide } = parameter;
+    const { name, label, least, most, step, usual = "default", help, slide, rest } = parameter;
     const id = `setting-${name}`;
     const input = element("input", { id, type: "number", min: least, max: most, step: parameter.whole ? step : "any",
       placeholder: usual, inputmode: "decimal", autocomplete: "off", "aria-describedby": `${id}-help` });
@@ -98,7 +98,7 @@ export class Panel {
     const reflect = (value) => {
       row.classList.toggle("set", value !== undefined);
       clear.hidden = value === undefined;
-      if (slider) slider.value = String(value ?? (Number(usual) || 0));
+      if (slider) slider.value = String(value ?? rest);
     };
     const set = (value) => {
       const message = value === undefined ? null : numberProblem(parameter, value);

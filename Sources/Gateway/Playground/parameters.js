@@ -1,30 +1,30 @@
 // What can be set on a request, and the request that follows from it. A parameter left empty is not sent, so the
-// node's own default applies; `usual` is what OpenAI documents as that default and is only shown.
+// node's own default applies. `rest` is where an unset slider stands, OpenAI's documented default.
 
-/** @typedef {{ name: string, label: string, least: number, most: number, step: number, usual: string, help: string,
- *              group: string, whole?: boolean, slide?: boolean, extension?: boolean }} NumberParameter */
+/** @typedef {{ name: string, label: string, least: number, most: number, step: number, help: string, usual?: string,
+ *              group: string, whole?: boolean, slide?: boolean, rest?: number, extension?: boolean }} NumberParameter */
 
 /** @type {NumberParameter[]} */
 export const numberParameters = [
-  { name: "temperature", label: "Temperature", least: 0, most: 2, step: 0.05, usual: "1", slide: true, group: "sampling",
+  { name: "temperature", label: "Temperature", least: 0, most: 2, step: 0.05, rest: 1, slide: true, group: "sampling",
     help: "Lower is steadier, higher is more varied. 0 always takes the likeliest token." },
-  { name: "top_p", label: "Top p", least: 0, most: 1, step: 0.01, usual: "1", slide: true, group: "sampling",
+  { name: "top_p", label: "Top p", least: 0, most: 1, step: 0.01, rest: 1, slide: true, group: "sampling",
     help: "Keeps the likeliest tokens that together reach this probability." },
-  { name: "min_p", label: "Min p", least: 0, most: 1, step: 0.01, usual: "0", slide: true, group: "sampling", extension: true,
+  { name: "min_p", label: "Min p", least: 0, most: 1, step: 0.01, rest: 0, slide: true, group: "sampling", extension: true,
     help: "Drops tokens less likely than this share of the likeliest one." },
-  { name: "top_k", label: "Top k", least: 0, most: 1000, step: 1, usual: "off", whole: true, group: "sampling", extension: true,
+  { name: "top_k", label: "Top k", least: 0, most: 1000, step: 1, whole: true, group: "sampling", extension: true,
     help: "Keeps this many of the likeliest tokens. 0 keeps all." },
-  { name: "typical_p", label: "Typical p", least: 0, most: 1, step: 0.01, usual: "1", group: "sampling", extension: true,
+  { name: "typical_p", label: "Typical p", least: 0, most: 1, step: 0.01, group: "sampling", extension: true,
     help: "Keeps tokens whose surprise is near the expected one." },
   { name: "seed", label: "Seed", least: 0, most: 2147483647, step: 1, usual: "random", whole: true, group: "sampling",
     help: "The same seed and request give the same answer." },
-  { name: "max_tokens", label: "Max tokens", least: 1, most: 131072, step: 1, usual: "the model's limit", whole: true, group: "length",
+  { name: "max_tokens", label: "Max tokens", least: 1, most: 131072, step: 1, whole: true, group: "length",
     help: "The answer ends after this many tokens." },
-  { name: "frequency_penalty", label: "Frequency penalty", least: -2, most: 2, step: 0.1, usual: "0", group: "repetition",
+  { name: "frequency_penalty", label: "Frequency penalty", least: -2, most: 2, step: 0.1, group: "repetition",
     help: "Grows with each use of a token." },
-  { name: "presence_penalty", label: "Presence penalty", least: -2, most: 2, step: 0.1, usual: "0", group: "repetition",
+  { name: "presence_penalty", label: "Presence penalty", least: -2, most: 2, step: 0.1, group: "repetition",
     help: "Applies once a token has been used." },
-  { name: "repetition_penalty", label: "Repetition penalty", least: 0.01, most: 2, step: 0.05, usual: "1", group: "repetition", extension: true,
+  { name: "repetition_penalty", label: "Repetition penalty", least: 0.01, most: 2, step: 0.05, group: "repetition", extension: true,
     help: "Divides the score of tokens already seen. 1 is off." },
 ];
 

@@ -20,6 +20,8 @@ export class Sidebar {
   }
 
   draw() {
+    // A name that is being written is not taken away by a change elsewhere.
+    if (this.#list.contains(document.activeElement) && document.activeElement.matches("input")) return;
     const focusedId = document.activeElement?.closest("#conversation-list [data-id]")?.dataset.id;
     const { conversation, store } = this.#chat;
     this.#list.replaceChildren(...store.all.map((item) => this.#row(item, item.id === conversation.id)));
@@ -49,6 +51,7 @@ export class Sidebar {
     const close = (keep) => {
       if (done) return;
       done = true;
+      field.remove();
       if (keep) conversation.title = field.value.trim().slice(0, 120);
       this.#chat.store.save(conversation);
       this.draw();

@@ -89,7 +89,8 @@ final class Answer: NSObject, URLSessionDataDelegate {
     var choices: [Choice]
   }
 
-  private var unread = Data()
+  // Only the session's own queue, which takes one thing at a time, comes here.
+  nonisolated(unsafe) private var unread = Data()
 
   func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
     unread.append(data)

@@ -1,6 +1,7 @@
 // What an empty conversation shows: which model is there, and a few ways to begin.
 
 import { byId, element } from "./dom.js";
+import { failureNotice } from "./failures.js";
 import { icon } from "./icons.js";
 import { count, parameterCount } from "./metrics.js";
 
@@ -22,19 +23,33 @@ export function modelFacts(model) {
   ].filter(Boolean).join(" · ");
 }
 
-/** Draws the welcome for `model`, or for a node without one; `begin` takes the chosen beginning. */
-export function drawWelcome(model, begin) {
+/**
+ * Draws the welcome: for `model`; or, without one, why there is none. `failure` is that of the call for the models,
+ * `actions` are `begin(text)`, `again()` and `key()`.
+ */
+export function drawWelcome(model, failure, actions) {
   byId("welcome").replaceChildren(
     prism(),
-    element("h2", { id: "welcome-title" }, model ? `Talk to ${model.id}` : "No model yet"),
-    element("p", { class: "muted" }, model ? modelFacts(model) || "Ready on this node" : "`prsm models pull` brings one to this node."),
-    model
-      ? element("ul", { class: "beginnings", "aria-label": "Ways to begin" },
-          ...beginnings.map((text) =>
-            element("li", {}, element("button", { type: "button", on: { click: () => begin(text) } },
-              element("span", {}, text), icon("answer")))))
-      : "",
+    element("h2", { id: "welcome-title" }, model ? `Talk to ${model.id}` : "No model to talk to yet"),
+    ...(model ? ready(model, actions.begin) : failure ? [failureNotice(failure, actions)] : [bringOne(actions.again)]),
   );
+}
+
+function ready(model, begin) {
+  const button = (text) =>
+    element("button", { type: "button", on: { click: () => begin(text) } }, element("span", {}, text), icon("answer"));
+  return [
+    element("p", { class: "muted" }, modelFacts(model) || "Ready on this node"),
+    element("ul", { class: "beginnings", "aria-label": "Ways to begin" },
+      beginnings.map((text) => element("li", {}, button(text)))),
+  ];
+}
+
+function bringOne(again) {
+  return element("div", { class: "bring" },
+    element("p", { class: "muted" }, element("code", {}, "prsm models pull"), " brings one to this node, ",
+      element("code", {}, "prsm models add FILE"), " takes a GGUF file that is here already."),
+    element("button", { type: "button", class: "outlined", on: { click: again } }, icon("repeat"), element("span", {}, "Look again")));
 }
 
 /** A beam, a prism and its spectrum. */
