@@ -317,6 +317,21 @@ class Playground:
         require(self.page.evaluate(f"{LAST_ANSWER}.querySelector('.answer').textContent") == "half an ans", "what had come is gone")
         self.shoot("lost-1440-light")
 
+    def check_harmless(self):
+        """an answer cannot bring markup, scripts or other origins"""
+        hostile = ("<img src=x onerror=alert(1)><script>alert(1)</script> [a](javascript:alert(1)) ![b](http://192.0.2.1/b.png) "
+                   "[c](data:text/html,c) [d](/v1/models)\n\n```html\n<script>alert(1)</script>\n```\n\n| <b>x</b> |\n|---|\n| <i>y</i> |")
+        chunk = {"choices": [{"index": 0, "delta": {"content": hostile}, "finish_reason": "stop"}]}
+        self.page.intercept("*/v1/chat/completions")
+        self.send("This one is hostile.")
+        self.page.fulfill(200, {"Content-Type": "text/event-stream"}, f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n", STEP_SECONDS)
+        self.page.wait(f"!({RUNNING}) && {LAST_ANSWER}.querySelector('.answer table') !== null", STEP_SECONDS, "the answer is drawn")
+        self.page.intercept(None)
+        found = self.page.evaluate(f"[...{LAST_ANSWER}.querySelectorAll('img, script, iframe, b, i, [onerror], a')].map((node) => node.outerHTML)")
+        require(len(found) == 1 and 'href="http://192.0.2.1/b.png"' in found[0], f"drawn as markup: {found}")
+        self.page.observe()
+        require(not any("192.0.2.1" in url for url in self.page.requests), "the page fetched an address of the answer")
+
     def check_unreachable(self):
         """a node that does not answer is named as such"""
         notice = self.fail_with(None, {}, "")
@@ -325,7 +340,7 @@ class Playground:
     def checks(self):
         names = ("headers", "models", "stream", "figures", "announcement", "probabilities", "stop", "again_and_delete",
                  "edit", "snippets", "shortcuts", "theme", "names", "landmarks", "widths", "kept", "quiet", "busy", "key",
-                 "lost", "unreachable")
+                 "lost", "harmless", "unreachable")
         return [getattr(self, f"check_{name}") for name in names]
 
 
