@@ -58,6 +58,7 @@ let package = Package(
       ]
     ),
     .target(name: "ModelInterface", swiftSettings: house),
+    .target(name: "Multiformats", swiftSettings: house),
     .target(
       name: "PRSMClient",
       dependencies: [
@@ -92,5 +93,6 @@ let package = Package(
       swiftSettings: house
     ),
     .testTarget(name: "ModelInterfaceTests", dependencies: ["ModelInterface"], swiftSettings: house),
+    .testTarget(name: "MultiformatsTests", dependencies: ["Multiformats"], swiftSettings: house),
   ]
 )
