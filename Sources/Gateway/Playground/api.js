@@ -9,8 +9,9 @@ const silenceSeconds = 180;
 let keyInMemory = "";
 
 /**
- * A call that did not end well. `kind` is one of "key", "busy", "refused", "missing", "large", "node", "unreachable",
- * "lost", "silent"; `retryAfter` is in seconds, or null; `parameter` names the field that the node objects to, or null.
+ * A call that did not end well. `kind` is one of "key", "forbidden", "busy", "refused", "missing", "large", "node",
+ * "unreachable", "lost", "silent"; `retryAfter` is in seconds, or null; `parameter` names the field that
+ * the node objects to, or null.
  */
 export class Failure extends Error {
   constructor(kind, message, { status = null, retryAfter = null, parameter = null } = {}) {
@@ -114,7 +115,7 @@ async function reach(path, options) {
   }
 }
 
-const kinds = { 401: "key", 403: "key", 404: "missing", 413: "large", 429: "busy", 503: "busy" };
+const kinds = { 401: "key", 403: "forbidden", 404: "missing", 413: "large", 429: "busy", 503: "busy" };
 
 async function failureOf(response) {
   const text = (await response.text().catch(() => "")).slice(0, 20_000);
@@ -124,7 +125,8 @@ async function failureOf(response) {
   } catch {
     // Not OpenAI's error shape, a proxy's page perhaps: the status has to do.
   }
-  const kind = kinds[response.status] ?? (response.status < 500 ? "refused" : "node");
+  const byStatus = kinds[response.status] ?? (response.status < 500 ? "refused" : "node");
+  const kind = detail?.code === "context_length_exceeded" ? "large" : byStatus;
   const message = typeof detail?.message === "string" ? detail.message : `The node answered ${response.status}.`;
   return new Failure(kind, message.slice(0, 2000), {
     status: response.status,

@@ -3,6 +3,7 @@
 import { byId } from "./dom.js";
 
 const tallest = 260;
+const draftKey = "prsm.draft";
 
 export class Composer {
   #draft = byId("draft");
@@ -23,10 +24,12 @@ export class Composer {
     });
     this.#draft.addEventListener("keydown", (event) => this.#key(event));
     this.#draft.addEventListener("input", () => this.#fit());
+    addEventListener("pagehide", () => this.#keepDraft());
     this.#stopButton.addEventListener("click", () => {
       stop();
       this.#draft.focus();
     });
+    this.#takeDraft();
     this.#fit();
   }
 
@@ -59,6 +62,23 @@ export class Composer {
     this.#draft.value = "";
     this.#fit();
     this.#draft.focus();
+  }
+
+  /** What was being written survives a reload of the tab. */
+  #keepDraft() {
+    try {
+      sessionStorage.setItem(draftKey, this.#draft.value);
+    } catch {
+      // Storage is blocked or full: the draft goes with the page.
+    }
+  }
+
+  #takeDraft() {
+    try {
+      this.#draft.value ||= sessionStorage.getItem(draftKey) ?? "";
+    } catch {
+      // Storage is blocked: there is no draft.
+    }
   }
 
   #fit() {

@@ -197,7 +197,7 @@ export function apiMessages(messages) {
     .map((message) =>
       message.role === "user"
         ? { role: "user", content: message.text }
-        : { role: "assistant", content: shownAnswer(message)?.text ?? "" },
+        : { role: "assistant", content: shownAnswer(message)?.text ?? "" }
     )
     .filter(({ role, content }) => role === "user" || content !== "");
 }
@@ -243,19 +243,32 @@ function checkedAnswer(value) {
   answer.finish = text(value?.finish, 40) || null;
   if (value?.failure && typeof value.failure === "object") {
     answer.failure = {
-      kind: text(value.failure.kind, 20), message: text(value.failure.message, 2000), status: null,
-      retryAt: null, parameter: null,
+      kind: text(value.failure.kind, 20),
+      message: text(value.failure.message, 2000),
+      status: null,
+      retryAt: null,
+      parameter: null,
     };
   }
   if (value?.figures && typeof value.figures === "object") {
-    const known = ["firstTokenMs", "totalMs", "tokensPerSecond", "promptTokens", "completionTokens", "cachedTokens"];
+    const known = [
+      "firstTokenMs",
+      "queuedMs",
+      "totalMs",
+      "tokensPerSecond",
+      "promptTokens",
+      "completionTokens",
+      "cachedTokens",
+    ];
     answer.figures = Object.fromEntries(
       known.map((name) => [name, Number.isFinite(value.figures[name]) ? value.figures[name] : null]),
     );
   }
   if (Array.isArray(value?.tokens)) {
     answer.tokens = value.tokens.slice(0, limits.tokens).filter(isToken).map(([token, logprob, top]) => [
-      token, logprob, Array.isArray(top) ? top.slice(0, 20).filter(isToken).map(([t, l]) => [t, l]) : [],
+      token,
+      logprob,
+      Array.isArray(top) ? top.slice(0, 20).filter(isToken).map(([t, l]) => [t, l]) : [],
     ]);
   }
   answer.asTokens = value?.asTokens === true && answer.tokens.length > 0;

@@ -13,7 +13,8 @@ export function attachDialogs() {
     dialog.addEventListener("pointerdown", (event) => {
       if (event.target !== dialog) return;
       const box = dialog.getBoundingClientRect();
-      const inside = event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom;
+      const inside = event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top &&
+        event.clientY <= box.bottom;
       if (!inside) dialog.close();
     });
   }
@@ -62,7 +63,13 @@ export function attachShortcuts(shortcuts) {
   const box = byId("single-keys");
   byId("shortcut-list").append(
     ...shortcuts.map(({ keys, what }) =>
-      element("div", {}, element("dt", {}, ...keys.flatMap((key) => [element("kbd", {}, key), " "])), element("dd", {}, what))),
+      element(
+        "div",
+        {},
+        element("dt", {}, ...keys.flatMap((key) => [element("kbd", {}, key), " "])),
+        element("dd", {}, what),
+      )
+    ),
   );
   box.addEventListener("change", () => {
     try {

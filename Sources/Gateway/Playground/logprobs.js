@@ -72,10 +72,17 @@ export function legend() {
     "dl",
     { class: "legend", "aria-label": "Probability of each token" },
     ...bands.map((band) =>
-      element("div", {},
-        element("dt", {}, element("span", { class: `token ${band.id}`, "aria-hidden": "true" }, "token"),
-          element("span", { class: "visually-hidden" }, band.mark)),
-        element("dd", {}, band.label)),
+      element(
+        "div",
+        {},
+        element(
+          "dt",
+          {},
+          element("span", { class: `token ${band.id}`, "aria-hidden": "true" }, "token"),
+          element("span", { class: "visually-hidden" }, band.mark),
+        ),
+        element("dd", {}, band.label),
+      )
     ),
   );
 }
@@ -167,12 +174,19 @@ class TokenCard {
 
   show(span, [token, logprob, alternatives]) {
     this.hide();
-    this.#node ??= document.body.appendChild(element("div", { id: "token-card", class: "token-card", role: "tooltip" }));
+    this.#node ??= document.body.appendChild(
+      element("div", { id: "token-card", class: "token-card", role: "tooltip" }),
+    );
     const chosenListed = alternatives.some(([other]) => other === token);
     const rows = chosenListed ? alternatives : [[token, logprob], ...alternatives];
     this.#node.replaceChildren(
-      element("p", {}, element("span", { class: "token-name" }, `“${visible(token)}”`), ` ${percent(Math.exp(logprob))}`,
-        element("span", { class: "muted" }, `  log ${logprob.toFixed(2)}`)),
+      element(
+        "p",
+        {},
+        element("span", { class: "token-name" }, `“${visible(token)}”`),
+        ` ${percent(Math.exp(logprob))}`,
+        element("span", { class: "muted" }, `  log ${logprob.toFixed(2)}`),
+      ),
       rows.length > 1
         ? element("table", {}, element("tbody", {}, ...rows.slice(0, 10).map((row) => this.#row(row, token))))
         : element("p", { class: "muted" }, "No alternatives were asked for."),
@@ -187,10 +201,18 @@ class TokenCard {
     const probability = Math.exp(logprob);
     const bar = element("span", { class: "bar" });
     bar.style.inlineSize = `${Math.max(1, probability * 100)}%`;
-    return element("tr", { class: other === chosen ? "chosen" : null },
-      element("th", { scope: "row" }, visible(other), other === chosen ? element("span", { class: "visually-hidden" }, " (chosen)") : null),
+    return element(
+      "tr",
+      { class: other === chosen ? "chosen" : null },
+      element(
+        "th",
+        { scope: "row" },
+        visible(other),
+        other === chosen ? element("span", { class: "visually-hidden" }, " (chosen)") : null,
+      ),
       element("td", { class: "bar-cell", "aria-hidden": "true" }, bar),
-      element("td", {}, percent(probability)));
+      element("td", {}, percent(probability)),
+    );
   }
 
   #place(span) {

@@ -85,7 +85,10 @@ store.addEventListener("elsewhere", ({ detail }) => {
     sidebar.draw();
   }
 });
-store.addEventListener("full", () => toast("The browser's storage is full. Export and delete conversations to keep new ones."));
+store.addEventListener(
+  "full",
+  () => toast("The browser's storage is full. Export and delete conversations to keep new ones."),
+);
 chat.addEventListener("conversation", () => showConversation(true));
 chat.addEventListener("messages", showMessages);
 chat.addEventListener("answer", ({ detail }) => {
@@ -151,7 +154,11 @@ async function loadModels() {
 
 function showWelcome() {
   if (byId("welcome").hidden) return;
-  drawWelcome(currentModel() ?? models[0] ?? null, modelsFailure, { begin: send, again: loadModels, key: () => openKey() });
+  drawWelcome(currentModel() ?? models[0] ?? null, modelsFailure, {
+    begin: send,
+    again: loadModels,
+    key: () => openKey(),
+  });
 }
 
 function currentModel() {

@@ -30,7 +30,12 @@ export function drawBlock(block) {
 
 function drawCode({ language, text }) {
   const label = element("span", {}, "Copy");
-  const copy = element("button", { type: "button", class: "quiet", "aria-label": "Copy this code" }, icon("copy"), label);
+  const copy = element(
+    "button",
+    { type: "button", class: "quiet", "aria-label": "Copy this code" },
+    icon("copy"),
+    label,
+  );
   copy.addEventListener("click", async () => {
     label.textContent = (await copyText(text)) ? "Copied" : "Not copied";
     setTimeout(() => (label.textContent = "Copy"), 2000);
@@ -39,8 +44,11 @@ function drawCode({ language, text }) {
     "figure",
     { class: "code" },
     element("figcaption", {}, element("span", {}, language || "text"), copy),
-    element("pre", { tabindex: "0", "aria-label": `Code, ${language || "text"}`, role: "region" },
-      element("code", {}, colouredCode(text, language))),
+    element(
+      "pre",
+      { tabindex: "0", "aria-label": `Code, ${language || "text"}`, role: "region" },
+      element("code", {}, colouredCode(text, language)),
+    ),
   );
 }
 
@@ -51,11 +59,14 @@ function drawList({ ordered, start, loose, items }) {
     properties,
     items.map((item) => {
       const contents = item.blocks.flatMap((block) =>
-        block.kind === "paragraph" && !loose ? inline(block.text) : [drawBlock(block)],
+        block.kind === "paragraph" && !loose ? inline(block.text) : [drawBlock(block)]
       );
       if (item.checked === null) return element("li", {}, contents);
-      const mark = element("span", { class: "task", role: "img", "aria-label": item.checked ? "done" : "not done" },
-        item.checked ? "☑" : "☐");
+      const mark = element(
+        "span",
+        { class: "task", role: "img", "aria-label": item.checked ? "done" : "not done" },
+        item.checked ? "☑" : "☐",
+      );
       return element("li", { class: "task-item" }, mark, " ", contents);
     }),
   );
@@ -70,8 +81,7 @@ function drawTable({ head, alignments, rows }) {
       "table",
       {},
       element("thead", {}, element("tr", {}, head.map((text, column) => cell("th", text, column)))),
-      element("tbody", {}, rows.map((row) =>
-        element("tr", {}, row.map((text, column) => cell("td", text, column))))),
+      element("tbody", {}, rows.map((row) => element("tr", {}, row.map((text, column) => cell("td", text, column))))),
     ),
   );
 }

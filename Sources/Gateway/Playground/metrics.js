@@ -37,7 +37,8 @@ export class Stopwatch {
     return {
       firstTokenMs: this.#first === null ? null : this.#first - this.#start,
       totalMs: done ? this.#now() - this.#start : (this.#last ?? this.#start) - this.#start,
-      tokensPerSecond: number(this.#timings?.predicted_per_second) ?? measured,
+      tokensPerSecond: number(this.#timings?.predicted_per_second) || measured,
+      queuedMs: number(this.#timings?.queued_ms),
       promptTokens: number(this.#usage?.prompt_tokens),
       completionTokens,
       cachedTokens: number(this.#usage?.prompt_tokens_details?.cached_tokens) ?? number(this.#timings?.cache_n),
@@ -49,6 +50,7 @@ function number(value) {
   return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : null;
 }
 
+const shortestQueueMs = 20;
 const counted = new Intl.NumberFormat("en");
 
 /** 1234 as "1,234". */
@@ -75,13 +77,24 @@ export function figureRows(figures) {
   const add = (name, value, hint) => rows.push({ name, value, hint });
   if (figures.tokensPerSecond !== null) {
     const rate = figures.tokensPerSecond;
-    add("tokens/s", rate >= 100 ? String(Math.round(rate)) : rate.toFixed(1), "Tokens per second once the answer had begun");
+    add(
+      "tokens/s",
+      rate >= 100 ? String(Math.round(rate)) : rate.toFixed(1),
+      "Tokens per second once the answer had begun",
+    );
   }
   add("to first token", duration(figures.firstTokenMs), "From sending to the first token, in this browser");
+  if (figures.queuedMs >= shortestQueueMs) {
+    add("of it queued", duration(figures.queuedMs), "Time the node waited before it began");
+  }
   if (figures.completionTokens !== null) add("tokens out", count(figures.completionTokens), "Tokens of the answer");
   if (figures.promptTokens !== null) {
     const cached = figures.cachedTokens ? `, ${count(figures.cachedTokens)} cached` : "";
-    add("tokens in", count(figures.promptTokens) + cached, "Tokens of the conversation and the system prompt; cached ones were not computed again");
+    add(
+      "tokens in",
+      count(figures.promptTokens) + cached,
+      "Tokens of the conversation and the system prompt; cached ones were not computed again",
+    );
   }
   if (figures.totalMs !== null) add("total", duration(figures.totalMs), "From sending to the last token");
   return rows;

@@ -23,7 +23,7 @@ export function showNavigation(nav, currentPage) {
             icon(page.icon),
             element("span", {}, page.title),
           ),
-        ),
+        )
       ),
     ),
   );

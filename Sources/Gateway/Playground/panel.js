@@ -27,12 +27,29 @@ export class Panel {
     form.append(
       this.#text("system", "System prompt", 4, "Said to the model before everything else."),
       ...this.#group("Sampling", "sampling"),
-      ...this.#group("Length", "length", this.#text("stop", "Stop strings", 2, "One a line, at most four; \\n is a line end. The answer ends before the first.")),
+      ...this.#group(
+        "Length",
+        "length",
+        this.#text(
+          "stop",
+          "Stop strings",
+          2,
+          "One a line, at most four; \\n is a line end. The answer ends before the first.",
+        ),
+      ),
       ...this.#group("Repetition", "repetition"),
       this.#formatGroup(),
       this.#probabilityGroup(),
-      element("p", { class: "panel-end" },
-        element("button", { type: "button", class: "outlined", on: { click: () => this.#reset() } }, icon("repeat"), element("span", {}, "Back to the defaults"))),
+      element(
+        "p",
+        { class: "panel-end" },
+        element(
+          "button",
+          { type: "button", class: "outlined", on: { click: () => this.#reset() } },
+          icon("repeat"),
+          element("span", {}, "Back to the defaults"),
+        ),
+      ),
     );
   }
 
@@ -63,7 +80,12 @@ export class Panel {
 
   #text(name, label, rows, help) {
     const id = `setting-${name}`;
-    const input = element("textarea", { id, rows, spellcheck: name === "system" ? "true" : "false", "aria-describedby": `${id}-help` });
+    const input = element("textarea", {
+      id,
+      rows,
+      spellcheck: name === "system" ? "true" : "false",
+      "aria-describedby": `${id}-help`,
+    });
     const problem = element("p", { class: "problem", role: "alert" });
     input.addEventListener("input", () => {
       this.#settings[name] = input.value;
@@ -74,27 +96,57 @@ export class Panel {
       input.value = settings[name];
       problem.textContent = (name === "stop" && stopProblem(input.value)) || "";
     });
-    return element("div", { class: "field" }, element("label", { for: id }, label), input,
-      element("p", { class: "help", id: `${id}-help` }, help), problem);
+    return element(
+      "div",
+      { class: "field" },
+      element("label", { for: id }, label),
+      input,
+      element("p", { class: "help", id: `${id}-help` }, help),
+      problem,
+    );
   }
 
   #group(title, group, ...more) {
-    const rows = numberParameters.filter((parameter) => parameter.group === group).map((parameter) => this.#number(parameter));
+    const rows = numberParameters.filter((parameter) => parameter.group === group).map((parameter) =>
+      this.#number(parameter)
+    );
     return [element("fieldset", {}, element("legend", {}, title), ...rows, ...more)];
   }
 
   #number(parameter) {
     const { name, label, least, most, step, usual = "default", help, slide, rest } = parameter;
     const id = `setting-${name}`;
-    const input = element("input", { id, type: "number", min: least, max: most, step: parameter.whole ? step : "any",
-      placeholder: usual, inputmode: "decimal", autocomplete: "off", "aria-describedby": `${id}-help` });
+    const input = element("input", {
+      id,
+      type: "number",
+      min: least,
+      max: most,
+      step: parameter.whole ? step : "any",
+      placeholder: usual,
+      inputmode: "decimal",
+      autocomplete: "off",
+      "aria-describedby": `${id}-help`,
+    });
     const slider = slide
       ? element("input", { type: "range", min: least, max: most, step, "aria-label": `${label}, slider` })
       : null;
-    const clear = element("button", { type: "button", class: "tool clear", "aria-label": `Unset ${label}`, title: "Unset" }, icon("close"));
+    const clear = element("button", {
+      type: "button",
+      class: "tool clear",
+      "aria-label": `Unset ${label}`,
+      title: "Unset",
+    }, icon("close"));
     const problem = element("p", { class: "problem", role: "alert" });
-    const row = element("div", { class: "field number" },
-      element("label", { for: id }, label), clear, input, slider, element("p", { class: "help", id: `${id}-help` }, help), problem);
+    const row = element(
+      "div",
+      { class: "field number" },
+      element("label", { for: id }, label),
+      clear,
+      input,
+      slider,
+      element("p", { class: "help", id: `${id}-help` }, help),
+      problem,
+    );
     const reflect = (value) => {
       row.classList.toggle("set", value !== undefined);
       clear.hidden = value === undefined;
@@ -134,13 +186,28 @@ export class Panel {
   }
 
   #formatGroup() {
-    const select = element("select", { id: "setting-format" },
+    const select = element(
+      "select",
+      { id: "setting-format" },
       element("option", { value: "text" }, "Text"),
       element("option", { value: "json_object" }, "JSON object"),
-      element("option", { value: "json_schema" }, "JSON after a schema"));
-    const schema = element("textarea", { id: "setting-schema", rows: 8, spellcheck: "false", class: "mono", placeholder: schemaExample });
+      element("option", { value: "json_schema" }, "JSON after a schema"),
+    );
+    const schema = element("textarea", {
+      id: "setting-schema",
+      rows: 8,
+      spellcheck: "false",
+      class: "mono",
+      placeholder: schemaExample,
+    });
     const problem = element("p", { class: "problem", role: "alert" });
-    const schemaField = element("div", { class: "field" }, element("label", { for: "setting-schema" }, "JSON Schema"), schema, problem);
+    const schemaField = element(
+      "div",
+      { class: "field" },
+      element("label", { for: "setting-schema" }, "JSON Schema"),
+      schema,
+      problem,
+    );
     const reflect = () => {
       schemaField.hidden = select.value !== "json_schema";
       problem.textContent = (select.value === "json_schema" && schemaProblem(schema.value)) || "";
@@ -165,14 +232,34 @@ export class Panel {
       reflect();
     });
     this.#register("schema", schema, () => {});
-    return element("fieldset", {}, element("legend", {}, "Format"),
-      element("div", { class: "field" }, element("label", { for: "setting-format" }, "The answer is"), select), schemaField);
+    return element(
+      "fieldset",
+      {},
+      element("legend", {}, "Format"),
+      element("div", { class: "field" }, element("label", { for: "setting-format" }, "The answer is"), select),
+      schemaField,
+    );
   }
 
   #probabilityGroup() {
-    const box = element("input", { id: "setting-probabilities", type: "checkbox", "aria-describedby": "setting-probabilities-help" });
-    const number = element("input", { id: "setting-alternatives", type: "number", min: 0, max: mostAlternatives, step: 1 });
-    const numberField = element("div", { class: "field number set" }, element("label", { for: "setting-alternatives" }, "Alternatives"), number);
+    const box = element("input", {
+      id: "setting-probabilities",
+      type: "checkbox",
+      "aria-describedby": "setting-probabilities-help",
+    });
+    const number = element("input", {
+      id: "setting-alternatives",
+      type: "number",
+      min: 0,
+      max: mostAlternatives,
+      step: 1,
+    });
+    const numberField = element(
+      "div",
+      { class: "field number set" },
+      element("label", { for: "setting-alternatives" }, "Alternatives"),
+      number,
+    );
     box.addEventListener("change", () => {
       this.#settings.probabilities = box.checked;
       numberField.hidden = !box.checked;
@@ -192,9 +279,22 @@ export class Panel {
       numberField.hidden = !settings.probabilities;
     });
     this.#register("alternatives", number, () => {});
-    return element("fieldset", {}, element("legend", {}, "Token probabilities"),
-      element("div", { class: "field check" }, box, element("label", { for: "setting-probabilities" }, "Colour tokens by probability")),
-      element("p", { class: "help", id: "setting-probabilities-help" }, "From the next answer on. Hover a token, or walk with the arrow keys, to see what else it could have been."),
-      numberField);
+    return element(
+      "fieldset",
+      {},
+      element("legend", {}, "Token probabilities"),
+      element(
+        "div",
+        { class: "field check" },
+        box,
+        element("label", { for: "setting-probabilities" }, "Colour tokens by probability"),
+      ),
+      element(
+        "p",
+        { class: "help", id: "setting-probabilities-help" },
+        "From the next answer on. Hover a token, or walk with the arrow keys, to see what else it could have been.",
+      ),
+      numberField,
+    );
   }
 }

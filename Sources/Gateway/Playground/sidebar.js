@@ -31,16 +31,40 @@ export class Sidebar {
   #row(conversation, current) {
     const title = titleOf(conversation);
     const running = this.#chat.isRunning(conversation.id);
-    const open = element("button", { type: "button", class: "open", title, "aria-current": current ? "true" : null,
-      on: { click: () => { this.#chat.open(conversation.id); this.#opened(); } } },
+    const open = element(
+      "button",
+      {
+        type: "button",
+        class: "open",
+        title,
+        "aria-current": current ? "true" : null,
+        on: {
+          click: () => {
+            this.#chat.open(conversation.id);
+            this.#opened();
+          },
+        },
+      },
       running ? element("span", { class: "busy", role: "img", "aria-label": "Being answered:" }) : null,
-      element("span", { class: "title" }, title));
+      element("span", { class: "title" }, title),
+    );
     const row = element("li", { "data-id": conversation.id, class: current ? "current" : null }, open);
     row.append(
-      element("button", { type: "button", class: "tool", "aria-label": `Rename ${title}`, title: "Rename",
-        on: { click: () => this.#rename(row, conversation) } }, icon("edit")),
-      element("button", { type: "button", class: "tool", "aria-label": `Delete ${title}`, title: "Delete",
-        on: { click: () => this.#remove(conversation) } }, icon("remove")));
+      element("button", {
+        type: "button",
+        class: "tool",
+        "aria-label": `Rename ${title}`,
+        title: "Rename",
+        on: { click: () => this.#rename(row, conversation) },
+      }, icon("edit")),
+      element("button", {
+        type: "button",
+        class: "tool",
+        "aria-label": `Delete ${title}`,
+        title: "Delete",
+        on: { click: () => this.#remove(conversation) },
+      }, icon("remove")),
+    );
     return row;
   }
 
@@ -80,7 +104,11 @@ export class Sidebar {
       toast("There is no conversation to export yet");
       return;
     }
-    saveFile(`prsm-conversations-${new Date().toISOString().slice(0, 10)}.json`, "application/json", this.#chat.store.exported());
+    saveFile(
+      `prsm-conversations-${new Date().toISOString().slice(0, 10)}.json`,
+      "application/json",
+      this.#chat.store.exported(),
+    );
   }
 
   async #import(input) {
@@ -88,7 +116,9 @@ export class Sidebar {
     input.value = "";
     if (!file) return;
     try {
-      if (file.size > limits.importBytes) throw new Error("The file is over 20 MB. Choose one that this page exported.");
+      if (file.size > limits.importBytes) {
+        throw new Error("The file is over 20 MB. Choose one that this page exported.");
+      }
       const count = this.#chat.store.import(await file.text());
       toast(count === 1 ? "One conversation added" : `${count} conversations added`);
     } catch (error) {

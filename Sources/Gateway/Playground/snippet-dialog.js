@@ -15,8 +15,14 @@ export function attachSnippets(request) {
   let text = "";
 
   const tabs = languages.map(({ id, title }) =>
-    element("button", { type: "button", role: "tab", id: `tab-${id}`, "aria-controls": "snippet",
-      on: { click: () => show(id) } }, title));
+    element("button", {
+      type: "button",
+      role: "tab",
+      id: `tab-${id}`,
+      "aria-controls": "snippet",
+      on: { click: () => show(id) },
+    }, title)
+  );
   byId("snippet-tabs").append(...tabs);
   byId("snippet-tabs").addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];

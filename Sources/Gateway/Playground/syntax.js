@@ -11,12 +11,32 @@ const keywords = new Set(
     "static struct super switch this throw throws trait true try type typealias use using var void where while with yield")
     .split(" "),
 );
-const hashComments = new Set(["python", "py", "sh", "bash", "shell", "zsh", "ruby", "rb", "yaml", "yml", "toml", "r", "make", "makefile", "dockerfile", "perl"]);
+const hashComments = new Set([
+  "python",
+  "py",
+  "sh",
+  "bash",
+  "shell",
+  "zsh",
+  "ruby",
+  "rb",
+  "yaml",
+  "yml",
+  "toml",
+  "r",
+  "make",
+  "makefile",
+  "dockerfile",
+  "perl",
+]);
 const plainLanguages = new Set(["", "text", "txt", "plain", "markdown", "md", "console", "output", "diff"]);
 
 const strings = String.raw`"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|` + "`(?:[^`\\\\]|\\\\.)*`";
 const rest = String.raw`|(?<number>\b\d[\w.]*)|(?<word>[A-Za-z_][\w]*)`;
-const slashed = new RegExp(String.raw`(?<comment>\/\/[^\n]*|\/\*[^]*?\*\/)|(?<string>"""[^]*?"""|${strings})${rest}`, "g");
+const slashed = new RegExp(
+  String.raw`(?<comment>\/\/[^\n]*|\/\*[^]*?\*\/)|(?<string>"""[^]*?"""|${strings})${rest}`,
+  "g",
+);
 const hashed = new RegExp(String.raw`(?<comment>#[^\n]*)|(?<string>"""[^]*?"""|${strings})${rest}`, "g");
 const dashed = new RegExp(String.raw`(?<comment>--[^\n]*)|(?<string>${strings})${rest}`, "g");
 const marked = new RegExp(String.raw`(?<comment><!--[^]*?-->)|(?<string>"[^"\n]*")|(?<word><\/?[A-Za-z][\w-]*)`, "g");
@@ -52,6 +72,10 @@ function kindOf({ groups }, language) {
   if (groups.string !== undefined) return "string";
   if (groups.number !== undefined) return "number";
   const word = language === "sql" ? groups.word.toLowerCase() : groups.word;
-  if (word.startsWith("<") || keywords.has(word) || word === "None" || word === "True" || word === "False") return "keyword";
-  return /^(select|from|where|insert|update|join|group|order|by|create|table)$/.test(word) && language === "sql" ? "keyword" : null;
+  if (word.startsWith("<") || keywords.has(word) || word === "None" || word === "True" || word === "False") {
+    return "keyword";
+  }
+  return /^(select|from|where|insert|update|join|group|order|by|create|table)$/.test(word) && language === "sql"
+    ? "keyword"
+    : null;
 }

@@ -33,7 +33,7 @@ export class Transcript {
   draw(messages, answering) {
     this.#turns.clear();
     const nodes = messages.map((message, index) => {
-      const turn = message.role === "user" ? this.#userTurn(message) : this.#answerTurn(message);
+      const turn = message.role === "user" ? this.#userTurn(message) : this.#answerTurn();
       this.#turns.set(message.id, { turn, message });
       if (message.role === "assistant") this.#fill(turn, message, message === answering);
       if (message.role === "user" && index === messages.length - 1) turn.append(this.#unanswered(message));
@@ -71,19 +71,33 @@ export class Transcript {
 
   #userTurn(message) {
     const body = element("div", { class: "said" }, element("p", { class: "question" }, message.text));
-    const turn = element("article", { class: "turn user", "aria-label": "You" },
-      element("h2", { class: "speaker" }, "You"), body);
-    turn.append(element("div", { class: "tools" },
-      this.#tool("copy", "Copy message", (button) => this.#copy(button, message.text)),
-      this.#tool("edit", "Edit message", () => this.#edit(turn, message)),
-      this.#tool("remove", "Delete message", () => this.#actions.remove(message))));
+    const turn = element(
+      "article",
+      { class: "turn user", "aria-label": "You" },
+      element("h2", { class: "speaker" }, "You"),
+      body,
+    );
+    turn.append(
+      element(
+        "div",
+        { class: "tools" },
+        this.#tool("copy", "Copy message", (button) => this.#copy(button, message.text)),
+        this.#tool("edit", "Edit message", () => this.#edit(turn, message)),
+        this.#tool("remove", "Delete message", () => this.#actions.remove(message)),
+      ),
+    );
     return turn;
   }
 
-  #answerTurn(message) {
+  #answerTurn() {
     const parts = {
       speaker: element("h2", { class: "speaker" }),
-      reasoning: element("details", { class: "reasoning", hidden: true }, element("summary", {}, "Reasoning"), element("p")),
+      reasoning: element(
+        "details",
+        { class: "reasoning", hidden: true },
+        element("summary", {}, "Reasoning"),
+        element("p"),
+      ),
       text: element("div", { class: "answer" }),
       note: element("p", { class: "ending muted" }),
       notice: element("div", { class: "notice-place" }),
@@ -145,16 +159,29 @@ export class Transcript {
     const rows = answer.figures ? figureRows(answer.figures) : [];
     const tokens = tokenFigures(answer.tokens);
     if (tokens) {
-      rows.push({ name: "mean probability", value: percent(tokens.probability), hint: "Geometric mean over the answer's tokens" });
-      rows.push({ name: "perplexity", value: tokens.perplexity.toFixed(2), hint: "1 means the model was sure of every token" });
+      rows.push({
+        name: "mean probability",
+        value: percent(tokens.probability),
+        hint: "Geometric mean over the answer's tokens",
+      });
+      rows.push({
+        name: "perplexity",
+        value: tokens.perplexity.toFixed(2),
+        hint: "1 means the model was sure of every token",
+      });
     }
-    list.replaceChildren(...rows.map(({ name, value, hint }) =>
-      element("div", { title: hint }, element("dt", {}, name), element("dd", {}, value))));
+    list.replaceChildren(
+      ...rows.map(({ name, value, hint }) =>
+        element("div", { title: hint }, element("dt", {}, name), element("dd", {}, value))
+      ),
+    );
   }
 
   #fillTools(turn, message, answer) {
     const { parts } = turn;
-    const focused = parts.tools.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
+    const focused = parts.tools.contains(document.activeElement)
+      ? document.activeElement.getAttribute("aria-label")
+      : null;
     const tools = [
       this.#tool("repeat", "Answer again", () => this.#actions.again(message)),
       this.#tool("copy", "Copy answer", (button) => this.#copy(button, answer.text)),
@@ -177,8 +204,13 @@ export class Transcript {
     const next = this.#tool("right", "Next answer", () => this.#actions.show(message, shown + 1));
     previous.disabled = shown === 0;
     next.disabled = shown === answers.length - 1;
-    return element("span", { class: "variants", role: "group", "aria-label": `Answer ${shown + 1} of ${answers.length}` },
-      previous, element("span", {}, `${shown + 1}/${answers.length}`), next);
+    return element(
+      "span",
+      { class: "variants", role: "group", "aria-label": `Answer ${shown + 1} of ${answers.length}` },
+      previous,
+      element("span", {}, `${shown + 1}/${answers.length}`),
+      next,
+    );
   }
 
   #notice(message, failure) {
@@ -190,13 +222,24 @@ export class Transcript {
   }
 
   #unanswered(message) {
-    return element("p", { class: "unanswered" },
-      element("button", { type: "button", class: "outlined", on: { click: () => this.#actions.again(message) } },
-        icon("answer"), element("span", {}, "Answer this")));
+    return element(
+      "p",
+      { class: "unanswered" },
+      element(
+        "button",
+        { type: "button", class: "outlined", on: { click: () => this.#actions.again(message) } },
+        icon("answer"),
+        element("span", {}, "Answer this"),
+      ),
+    );
   }
 
   #tool(iconName, label, press) {
-    const button = element("button", { type: "button", class: "tool", "aria-label": label, title: label }, icon(iconName));
+    const button = element(
+      "button",
+      { type: "button", class: "tool", "aria-label": label, title: label },
+      icon(iconName),
+    );
     button.addEventListener("click", () => press(button));
     return button;
   }
@@ -224,10 +267,17 @@ export class Transcript {
       close();
       this.#actions.edit(message, field.value);
     };
-    const form = element("form", { class: "edit-form" }, field,
-      element("p", {},
+    const form = element(
+      "form",
+      { class: "edit-form" },
+      field,
+      element(
+        "p",
+        {},
         element("button", { type: "submit", class: "filled" }, isUser ? "Save and answer" : "Save"),
-        element("button", { type: "button", class: "outlined", on: { click: close } }, "Cancel")));
+        element("button", { type: "button", class: "outlined", on: { click: close } }, "Cancel"),
+      ),
+    );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       save();

@@ -40,16 +40,33 @@ function ready(model, begin) {
     element("button", { type: "button", on: { click: () => begin(text) } }, element("span", {}, text), icon("answer"));
   return [
     element("p", { class: "muted" }, modelFacts(model) || "Ready on this node"),
-    element("ul", { class: "beginnings", "aria-label": "Ways to begin" },
-      beginnings.map((text) => element("li", {}, button(text)))),
+    element(
+      "ul",
+      { class: "beginnings", "aria-label": "Ways to begin" },
+      beginnings.map((text) => element("li", {}, button(text))),
+    ),
   ];
 }
 
 function bringOne(again) {
-  return element("div", { class: "bring" },
-    element("p", { class: "muted" }, element("code", {}, "prsm models pull"), " brings one to this node, ",
-      element("code", {}, "prsm models add FILE"), " takes a GGUF file that is here already."),
-    element("button", { type: "button", class: "outlined", on: { click: again } }, icon("repeat"), element("span", {}, "Look again")));
+  return element(
+    "div",
+    { class: "bring" },
+    element(
+      "p",
+      { class: "muted" },
+      element("code", {}, "prsm models pull"),
+      " brings one to this node, ",
+      element("code", {}, "prsm models add FILE"),
+      " takes a GGUF file that is here already.",
+    ),
+    element(
+      "button",
+      { type: "button", class: "outlined", on: { click: again } },
+      icon("repeat"),
+      element("span", {}, "Look again"),
+    ),
+  );
 }
 
 /** A beam, a prism and its spectrum. */
