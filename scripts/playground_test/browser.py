@@ -42,10 +42,23 @@ class Browser:
         self._unread = b""
         self._events = []
         command = [
-            find_chromium(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-            "--no-first-run", "--no-default-browser-check", "--disable-background-networking", "--disable-sync",
-            "--disable-extensions", "--disable-component-update", "--hide-scrollbars", "--mute-audio",
-            "--force-device-scale-factor=1", "--remote-debugging-pipe", f"--user-data-dir={self._profile}", "about:blank",
+            find_chromium(),
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--no-default-browser-check",
+            "--disable-background-networking",
+            "--disable-sync",
+            "--disable-extensions",
+            "--disable-component-update",
+            "--hide-scrollbars",
+            "--mute-audio",
+            "--force-device-scale-factor=1",
+            "--remote-debugging-pipe",
+            f"--user-data-dir={self._profile}",
+            "about:blank",
         ]
         to_browser, self._write = os.pipe()
         self._read, from_browser = os.pipe()
@@ -59,8 +72,14 @@ class Browser:
             os.dup2(ends[1], 4)
 
         self._process = subprocess.Popen(
-            command, preexec_fn=place_ends, pass_fds=(3, 4), start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            command,
+            preexec_fn=place_ends,
+            pass_fds=(3, 4),
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         for end in {to_browser, from_browser, *ends}:
             os.close(end)
         try:
@@ -152,8 +171,11 @@ class Page:
 
     def evaluate(self, expression, deadline=30):
         """The value of a JavaScript expression, awaited."""
-        result = self.call("Runtime.evaluate", {
-            "expression": expression, "returnByValue": True, "awaitPromise": True, "userGesture": True}, deadline)
+        result = self.call(
+            "Runtime.evaluate",
+            {"expression": expression, "returnByValue": True, "awaitPromise": True, "userGesture": True},
+            deadline,
+        )
         if "exceptionDetails" in result:
             details = result["exceptionDetails"]
             raise BrowserError(details.get("exception", {}).get("description") or details["text"])
@@ -171,25 +193,35 @@ class Page:
             time.sleep(0.05)
 
     def resize(self, width, height, mobile=False):
-        self.call("Emulation.setDeviceMetricsOverride", {
-            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile})
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile},
+        )
 
     def media(self, **features):
         """Sets media features, as media(prefers_color_scheme="dark")."""
-        self.call("Emulation.setEmulatedMedia", {"features": [
-            {"name": name.replace("_", "-"), "value": value} for name, value in features.items()]})
+        self.call(
+            "Emulation.setEmulatedMedia",
+            {"features": [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]},
+        )
 
     def open(self, url, seconds=30):
         self.call("Page.navigate", {"url": url})
-        self.wait(f"location.href === {json.dumps(url)} && document.readyState === 'complete'", seconds, f"{url} loaded")
+        self.wait(
+            f"location.href === {json.dumps(url)} && document.readyState === 'complete'", seconds, f"{url} loaded"
+        )
 
     def type(self, text):
         self.call("Input.insertText", {"text": text})
 
     def press(self, key, shift=False):
         codes = {"Enter": 13, "Escape": 27, "Tab": 9, "ArrowRight": 39, "ArrowLeft": 37}
-        common = {"key": key, "code": key, "windowsVirtualKeyCode": codes.get(key, ord(key[0].upper())),
-                  "modifiers": 8 if shift else 0}
+        common = {
+            "key": key,
+            "code": key,
+            "windowsVirtualKeyCode": codes.get(key, ord(key[0].upper())),
+            "modifiers": 8 if shift else 0,
+        }
         text = "\r" if key == "Enter" else key if len(key) == 1 else None
         self.call("Input.dispatchKeyEvent", {"type": "keyDown", **common, **({"text": text} if text else {})})
         self.call("Input.dispatchKeyEvent", {"type": "keyUp", **common})
@@ -221,9 +253,15 @@ class Page:
                 if status is None:
                     self.call("Fetch.failRequest", {**request, "errorReason": "ConnectionRefused"})
                 else:
-                    self.call("Fetch.fulfillRequest", {
-                        **request, "responseCode": status, "body": base64.b64encode(body.encode()).decode(),
-                        "responseHeaders": [{"name": name, "value": value} for name, value in headers.items()]})
+                    self.call(
+                        "Fetch.fulfillRequest",
+                        {
+                            **request,
+                            "responseCode": status,
+                            "body": base64.b64encode(body.encode()).decode(),
+                            "responseHeaders": [{"name": name, "value": value} for name, value in headers.items()],
+                        },
+                    )
                 return
         raise TimeoutError(f"within {seconds} s the page sent nothing to answer")
 
