@@ -89,12 +89,10 @@ export function figureRows(figures) {
   }
   if (figures.completionTokens !== null) add("tokens out", count(figures.completionTokens), "Tokens of the answer");
   if (figures.promptTokens !== null) {
-    const cached = figures.cachedTokens ? `, ${count(figures.cachedTokens)} cached` : "";
-    add(
-      "tokens in",
-      count(figures.promptTokens) + cached,
-      "Tokens of the conversation and the system prompt; cached ones were not computed again",
-    );
+    add("tokens in", count(figures.promptTokens), "Tokens of the conversation and the system prompt");
+    if (figures.cachedTokens) {
+      add("of them cached", count(figures.cachedTokens), "Kept from before, so not computed again");
+    }
   }
   if (figures.totalMs !== null) add("total", duration(figures.totalMs), "From sending to the last token");
   return rows;
