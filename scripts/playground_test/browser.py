@@ -206,7 +206,9 @@ class Page:
         )
 
     def open(self, url, seconds=30):
-        self.call("Page.navigate", {"url": url})
+        problem = self.call("Page.navigate", {"url": url}).get("errorText")
+        if problem:
+            raise BrowserError(f"{url} cannot be opened: {problem}")
         self.wait(
             f"location.href === {json.dumps(url)} && document.readyState === 'complete'", seconds, f"{url} loaded"
         )
