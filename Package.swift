@@ -50,13 +50,15 @@ let package = Package(
     .target(name: "Access", dependencies: ["Storage", crypto, grdb], swiftSettings: house),
     .target(
       name: "CLlama",
-      cSettings: [.unsafeFlags(["-I\(llamaPrefix)/include"])],
+      cSettings: [.unsafeFlags(["-I\(llamaPrefix)/include", "-O3", "-march=native"])],
+      cxxSettings: [.unsafeFlags(["-I\(llamaPrefix)/include", "-O3", "-march=native"])],
       linkerSettings: [
         .unsafeFlags(["-L\(llamaPrefix)/lib"]),
         .linkedLibrary("llama"), .linkedLibrary("ggml"), .linkedLibrary("ggml-cpu"), .linkedLibrary("ggml-base"),
         .linkedLibrary("stdc++"), .linkedLibrary("gomp"), .linkedLibrary("m"),
       ]
     ),
+    .target(name: "LlamaEngine", dependencies: ["CLlama", "ModelInterface"], swiftSettings: house + llamaHeaders),
     .target(name: "ModelInterface", swiftSettings: house),
     .target(name: "Multiformats", swiftSettings: house),
     .target(

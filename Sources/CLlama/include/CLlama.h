@@ -7,4 +7,7 @@
 #include <ggml-cpu.h>
 #include <llama.h>
 
+#include "prsm_grammar.h"
+#include "prsm_sampling.h"
+
 #endif
