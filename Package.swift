@@ -58,6 +58,20 @@ let package = Package(
         .linkedLibrary("stdc++"), .linkedLibrary("gomp"), .linkedLibrary("m"),
       ]
     ),
+    .target(
+      name: "Gateway",
+      dependencies: [
+        "ModelInterface", "Telemetry", logging, lifecycle,
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "HummingbirdTLS", package: "hummingbird"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ],
+      exclude: ["Playground"],
+      swiftSettings: house
+    ),
     .target(name: "LlamaEngine", dependencies: ["CLlama", "ModelInterface"], swiftSettings: house + llamaHeaders),
     .target(name: "ModelInterface", swiftSettings: house),
     .target(name: "Multiformats", swiftSettings: house),
@@ -83,6 +97,9 @@ let package = Package(
       swiftSettings: house
     ),
     .target(name: "Storage", dependencies: [grdb], swiftSettings: house),
+    .target(
+      name: "ScriptedProvider", dependencies: ["ModelInterface"], path: "Tests/ScriptedProvider", swiftSettings: house),
+    .target(name: "Telemetry", dependencies: [logging, lifecycle], swiftSettings: house),
     .executableTarget(
       name: "prsm",
       dependencies: [

@@ -1,0 +1,109 @@
+import ModelInterface
+import Telemetry
+
+/// One answer as an endpoint reads it, noting what it takes on the way. Used by one task.
+final class Answer {
+  private var iterator: GenerationStream.Iterator?
+  private let received: ContinuousClock.Instant
+  private var firstPiece: ContinuousClock.Instant?
+  private var lastPiece: ContinuousClock.Instant?
+  private var pieces = 0
+  /// Who answers, once that is known.
+  private(set) var start: GenerationStart?
+  /// How it ended, once it has.
+  private(set) var completion: Completion?
+
+  init(received: ContinuousClock.Instant) {
+    self.received = received
+  }
+
+  func open(_ stream: GenerationStream) {
+    iterator = stream.makeAsyncIterator()
+  }
+
+  /// Lets go of the stream, which stops the work.
+  func letGo() {
+    iterator = nil
+  }
+
+  /// The next event; nil after ``GenerationEvent/finished(_:)``.
+  ///
+  /// - Throws: ``GenerationError``; also where the stream ends before it has finished.
+  func next() async throws -> GenerationEvent? {
+    guard completion == nil else { return nil }
+    guard let event = try await iterator?.next() else {
+      throw GenerationError(.unavailable, "The provider ended the answer before it was finished.")
+    }
+    note(event)
+    return event
+  }
+
+  /// The next event where one waits already.
+  func nextIfReady() throws -> GenerationEvent? {
+    guard completion == nil, let event = try iterator?.nextIfReady() else { return nil }
+    note(event)
+    return event
+  }
+
+  private func note(_ event: GenerationEvent) {
+    switch event {
+    case .started(let start): self.start = start
+    case .prompt: break
+    case .text, .reasoning, .toolCall:
+      pieces += 1
+      let now = ContinuousClock.now
+      if firstPiece == nil { firstPiece = now }
+      lastPiece = now
+    case .finished(let completion):
+      self.completion = completion
+      iterator = nil
+    }
+  }
+
+  /// From the request's last byte to the first piece of the answer.
+  var timeToFirst: Duration? { firstPiece.map { $0 - received } }
+
+  /// From the first piece to the last.
+  var decodeTime: Duration? {
+    guard let firstPiece, let lastPiece else { return nil }
+    return lastPiece - firstPiece
+  }
+
+  /// What became of it. An error that comes after the provider has finished, such as a client that is gone when the last
+  /// bytes are sent, leaves it finished.
+  func settlement(after error: (any Error)?) -> Settlement {
+    let outcome: Settlement.Outcome =
+      if completion != nil {
+        .finished
+      } else if let error {
+        Task.isCancelled || Self.isCancellation(error) ? .cancelled : .failed
+      } else {
+        .cancelled
+      }
+    return Settlement(
+      outcome: outcome, model: start?.model, provider: start?.provider,
+      usage: completion?.usage ?? Usage(completionTokens: pieces), isExact: completion != nil)
+  }
+
+  private static func isCancellation(_ error: any Error) -> Bool {
+    if let error = error as? GenerationError { return error.kind == .cancelled }
+    return error is CancellationError
+  }
+
+  func span(_ context: TraceContext, _ settlement: Settlement) -> FinishedSpan {
+    var attributes: [(name: String, value: FinishedSpan.Value)] = [
+      ("gen_ai.operation.name", .string("chat")),
+      ("gen_ai.usage.input_tokens", .integer(settlement.usage.promptTokens)),
+      ("gen_ai.usage.output_tokens", .integer(settlement.usage.completionTokens)),
+      ("prsm.outcome", .string(settlement.outcome.rawValue)),
+    ]
+    if let start {
+      attributes.append(("gen_ai.response.model", .string(start.model)))
+      attributes.append(("gen_ai.provider.name", .string(start.provider)))
+    }
+    return FinishedSpan(
+      context: context, name: "generate \(start?.model ?? "")", kind: .internal,
+      duration: ContinuousClock.now - received,
+      attributes: attributes, error: settlement.outcome == .failed ? "the answer failed" : nil)
+  }
+}

@@ -1,0 +1,75 @@
+import ModelInterface
+import Telemetry
+
+/// The way from an endpoint to the provider, with everything that goes with every piece of work: reserve and settle,
+/// metrics, the trace, the deadline.
+struct Generation: Sendable {
+  let provider: any ModelProvider
+  let meter: any RequestMeter
+  let metrics: GatewayMetrics
+  let tracer: (any SpanRecorder)?
+  let limits: RequestLimits
+
+  /// Runs one generation and hands its answer to `body`. When `body` returns or throws, the work is stopped if it still
+  /// runs, and what it took is settled; on every path, once.
+  ///
+  /// - Throws: what the meter, the provider, or `body` throws.
+  func answer<Result>(
+    _ request: GenerationRequest, for incoming: GatewayRequest, _ body: (Answer) async throws -> Result
+  ) async throws -> Result {
+    var request = request
+    if let time = limits.time { request.context.deadline = incoming.received + time }
+    if let limit = limits.outputTokens {
+      request.maximumOutputTokens = min(request.maximumOutputTokens ?? limit, limit)
+    }
+    let span = incoming.trace?.child()
+    if let span { request.context.traceparent = span.traceparent }
+    let reservation = try await meter.reserve(
+      MeteredWork(kind: .generation(request), principal: incoming.principal))
+    let answer = Answer(received: incoming.received)
+    do {
+      answer.open(try await provider.generate(request))
+      let result = try await body(answer)
+      await settle(answer.settlement(after: nil), answer, reservation, span)
+      return result
+    } catch {
+      answer.letGo()
+      await settle(answer.settlement(after: error), answer, reservation, span)
+      throw error
+    }
+  }
+
+  /// Vectors for texts, reserved and settled.
+  func embed(_ request: EmbeddingRequest, for incoming: GatewayRequest) async throws -> EmbeddingResponse {
+    let span = incoming.trace?.child()
+    var request = request
+    if let time = limits.time { request.context.deadline = incoming.received + time }
+    if let span { request.context.traceparent = span.traceparent }
+    let reservation = try await meter.reserve(
+      MeteredWork(kind: .embedding(request), principal: incoming.principal))
+    let answer = Answer(received: incoming.received)
+    do {
+      let response = try await provider.embed(request)
+      let settlement = Settlement(
+        outcome: .finished, model: response.model, provider: nil, usage: response.usage, isExact: true)
+      await settle(settlement, answer, reservation, span)
+      return response
+    } catch {
+      await settle(answer.settlement(after: error), answer, reservation, span)
+      throw error
+    }
+  }
+
+  private func settle(
+    _ settlement: Settlement, _ answer: Answer, _ reservation: any MeterReservation, _ span: TraceContext?
+  ) async {
+    metrics.settled(settlement, firstToken: answer.timeToFirst, decode: answer.decodeTime)
+    if let tracer, let span, span.isSampled { tracer.record(answer.span(span, settlement)) }
+    if Task.isCancelled {
+      // Unstructured so that the account is kept although this task is cancelled: it inherits no cancellation.
+      await Task { await reservation.settle(settlement) }.value
+    } else {
+      await reservation.settle(settlement)
+    }
+  }
+}

@@ -1,0 +1,238 @@
+import Logging
+import ModelInterface
+import NIOCore
+import NIOHTTP1
+import Synchronization
+import Telemetry
+
+/// Answers requests: who asks, which route, what went wrong, and the log, metrics and trace of it. Knows no API.
+struct Responder: Sendable {
+  let table: RouteTable
+  let authenticator: (any RequestAuthenticator)?
+  let origins: OriginPolicy
+  let metrics: GatewayMetrics
+  let tracer: (any SpanRecorder)?
+  let logger: Logger
+  let securityHeaders: [(String, String)]
+
+  func answer(_ message: Incoming, from address: SocketAddress?, through reply: Reply) async {
+    let received = ContinuousClock.now
+    metrics.inFlight.add(1)
+    defer { metrics.inFlight.add(-1) }
+    switch message {
+    case .refusal(let refusal, let head):
+      let id = RequestIdentifier.accept(head?.headers.first(name: "x-request-id"))
+      reply.prepare(securityHeaders + [("x-request-id", id)], closesConnection: true)
+      try? await reply.send(refusal.error.response)
+      let path = head.map { Self.path(of: $0.uri) } ?? "-"
+      finish(id, head?.method.rawValue ?? "-", path, -1, "-", reply, received, nil, nil, refusal.error, address)
+    case .request(let head, let body):
+      await answer(head, body, address, reply, received)
+    }
+  }
+
+  private func answer(
+    _ head: HTTPRequestHead, _ body: ByteBuffer, _ address: SocketAddress?, _ reply: Reply,
+    _ received: ContinuousClock.Instant
+  ) async {
+    let id = RequestIdentifier.accept(head.headers.first(name: "x-request-id"))
+    let origin = head.headers.first(name: "origin")
+    var common = securityHeaders
+    common.append(("x-request-id", id))
+    if let origin, origins.allows(origin) {
+      common.append(("access-control-allow-origin", origin))
+      common.append(("access-control-expose-headers", "x-request-id, retry-after"))
+      common.append(("vary", "origin"))
+    }
+    reply.prepare(common, closesConnection: !head.isKeepAlive, isHead: head.method == .HEAD)
+    let (path, query) = Self.split(head.uri)
+    let caller = head.headers.first(name: "traceparent").flatMap(TraceContext.init(traceparent:))
+    let trace = caller?.child() ?? (tracer == nil ? nil : TraceContext.root(isSampled: true))
+
+    var index = -1
+    var pattern = "-"
+    var principal: Principal?
+    var failure: APIError?
+    do {
+      try origins.check(host: head.headers.first(name: "host"), origin: origin)
+      if head.method == .OPTIONS, let origin, origins.allows(origin) {
+        try await reply.send(Self.preflight)
+      } else {
+        switch table.find(head.method.rawValue, path) {
+        case .nothing:
+          throw APIError(
+            404, "There is nothing at `\(path.prefix(200))`. /openapi.json lists what there is.", code: "not_found")
+        case .otherMethods(let methods):
+          let allow = methods.joined(separator: ", ")
+          throw APIError(
+            405, "`\(path.prefix(200))` does not take \(head.method.rawValue), only \(allow).",
+            code: "method_not_allowed", allow: allow)
+        case .found(let entry, let variables):
+          index = entry.index
+          pattern = entry.route.path
+          let who = try await authenticate(entry.route, head, path, address)
+          principal = who
+          try Self.checkMediaType(entry.route, head, body)
+          let request = GatewayRequest(
+            method: head.method.rawValue, path: path, query: query, headers: head.headers, body: body,
+            variables: variables,
+            principal: who, id: id, trace: trace, received: received)
+          let isWork = head.method == .POST
+          if isWork { reply.disconnection.generating(true) }
+          defer { if isWork { reply.disconnection.generating(false) } }
+          try await entry.route.handler(request, reply)
+          try await reply.finish()
+        }
+      }
+    } catch {
+      failure = APIError.of(error)
+      await report(error, failure, id, reply)
+    }
+    if index < 0 { pattern = failure?.status == 404 ? "unknown" : pattern }
+    finish(
+      id, head.method.rawValue, path, index, pattern, reply, received, principal, trace, failure, address)
+  }
+
+  /// Tells the client what went wrong, in the way that is still open.
+  private func report(_ error: any Error, _ failure: APIError?, _ id: String, _ reply: Reply) async {
+    guard let failure else { return }
+    if failure.status == 500 {
+      logger.error("a request failed", metadata: ["request": .string(id), "error": "\(error)"])
+    }
+    if reply.disconnection.isGone, failure.status == 499 { return }
+    // Cancelled while the client is there: the node is shutting down.
+    let told =
+      failure.status == 499
+      ? APIError(
+        503, "The node is shutting down; try again.", type: "server_error", code: "shutting_down", retryAfter: 1)
+      : failure
+    do {
+      if reply.status == nil {
+        if failure.status == 499 { reply.closeAfterwards() }
+        try await reply.send(told.response)
+      } else if reply.isEventStream, !reply.isFinished {
+        var json = JSONText()
+        json.raw("event: error\ndata: ")
+        json.raw(told.body)
+        json.raw("\n\n")
+        reply.closeAfterwards()
+        try await reply.write(json.bytes)
+        try await reply.finish()
+      } else {
+        reply.closeAfterwards()
+      }
+    } catch {
+      logger.trace("an error could not be delivered", metadata: ["request": .string(id)])
+    }
+  }
+
+  private func authenticate(
+    _ route: Route, _ head: HTTPRequestHead, _ path: String, _ address: SocketAddress?
+  ) async throws(APIError) -> Principal {
+    guard let authenticator, route.access == .authenticated else { return .anonymous }
+    let credentials = Credentials(
+      token: Self.token(head.headers), remoteAddress: address?.ipAddress, method: head.method.rawValue, path: path)
+    do throws(AuthenticationFailure) {
+      return try await authenticator.authenticate(credentials)
+    } catch {
+      throw error.error
+    }
+  }
+
+  private static func token(_ headers: HTTPHeaders) -> String? {
+    if let authorization = headers.first(name: "authorization") {
+      let parts = authorization.split(separator: " ", maxSplits: 1)
+      if parts.count == 2, parts[0].lowercased() == "bearer" { return String(parts[1]) }
+      return authorization.isEmpty ? nil : authorization
+    }
+    return headers.first(name: "x-api-key")
+  }
+
+  private static func checkMediaType(
+    _ route: Route, _ head: HTTPRequestHead, _ body: ByteBuffer
+  ) throws(APIError) {
+    guard route.body == .json else { return }
+    let type = head.headers.first(name: "content-type") ?? ""
+    let essence = type.prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }.lowercased()
+    guard essence == "application/json" || essence.hasSuffix("+json") else {
+      let found = type.isEmpty ? "none" : "`\(type.prefix(100))`"
+      throw APIError(
+        415, "This takes a JSON body with `content-type: application/json`; found \(found).",
+        code: "unsupported_media_type")
+    }
+  }
+
+  private func finish(
+    _ id: String, _ method: String, _ path: String, _ index: Int, _ pattern: String, _ reply: Reply,
+    _ received: ContinuousClock.Instant, _ principal: Principal?, _ trace: TraceContext?, _ failure: APIError?,
+    _ address: SocketAddress?
+  ) {
+    let time = ContinuousClock.now - received
+    let status = reply.status ?? failure?.status ?? 499
+    metrics.handled(index: index, route: pattern, method: index < 0 ? "-" : method, status: status, time: time)
+    let level: Logger.Level = status >= 500 ? .warning : .info
+    if logger.logLevel <= level {
+      var metadata: Logger.Metadata = [
+        "request": .string(id), "method": .string(method), "path": .string(String(path.prefix(200))),
+        "status": .string(String(status)), "ms": .string(Self.milliseconds(time)),
+        "bytes": .string(String(reply.bytesSent)),
+      ]
+      if let principal, !principal.isAnonymous { metadata["tenant"] = .string(principal.tenant) }
+      if let trace { metadata["trace"] = .string(trace.traceID) }
+      if let failure { metadata["error"] = .string(failure.code ?? failure.type) }
+      logger.log(level: level, "request", metadata: metadata)
+    }
+    if let tracer, let trace, trace.isSampled {
+      tracer.record(
+        FinishedSpan(
+          context: trace, name: "\(method) \(pattern)", kind: .server, duration: time,
+          attributes: [
+            ("http.request.method", .string(method)), ("url.path", .string(path)), ("http.route", .string(pattern)),
+            ("http.response.status_code", .integer(status)), ("prsm.request.id", .string(id)),
+          ], error: failure.flatMap { $0.status >= 500 ? $0.message : nil }))
+    }
+  }
+
+  private static func milliseconds(_ duration: Duration) -> String {
+    let microseconds = Int(duration / .microseconds(1))
+    let fraction = microseconds % 1000
+    return "\(microseconds / 1000).\(fraction < 10 ? "00" : fraction < 100 ? "0" : "")\(fraction)"
+  }
+
+  private static func path(of uri: String) -> String { split(uri).path }
+
+  private static func split(_ uri: String) -> (path: String, query: String?) {
+    var target = uri[...]
+    if !target.hasPrefix("/"), let scheme = target.firstRange(of: "://") {
+      // The absolute form that proxies are sent (RFC 9112, section 3.2.2).
+      target = target[scheme.upperBound...].drop { $0 != "/" }
+      if target.isEmpty { return ("/", nil) }
+    }
+    guard let mark = target.utf8.firstIndex(of: UInt8(ascii: "?")) else { return (String(target), nil) }
+    return (String(target[..<mark]), String(target[target.index(after: mark)...]))
+  }
+
+  private static let preflight = WholeResponse(
+    204,
+    headers: [
+      ("access-control-allow-methods", "GET, POST, DELETE"),
+      ("access-control-allow-headers", "authorization, content-type, x-request-id, traceparent"),
+      ("access-control-max-age", "600"),
+    ], body: [])
+}
+
+extension Refusal {
+  var error: APIError {
+    switch self {
+    case .bodyTooLarge(let limit):
+      APIError(413, "The body is longer than the limit of \(limit) bytes.", code: "request_too_large")
+    case .headersTooLarge: APIError(431, "The headers are longer than the limit.", code: "headers_too_large")
+    case .malformed: APIError(400, "This is not a valid HTTP/1.1 request.", code: "malformed_request")
+    case .tooSlow: APIError(408, "The request did not arrive in time.", code: "request_timeout")
+    case .expectationFailed:
+      APIError(417, "Of `expect`, only `100-continue` is offered.", code: "expectation_failed")
+    case .targetTooLong(let limit):
+      APIError(414, "The request target is longer than the limit of \(limit) bytes.", code: "target_too_long")
+    }
+  }
+}
