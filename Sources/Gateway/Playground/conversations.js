@@ -13,13 +13,17 @@ export const limits = {
   answers: 8,
   textLength: 400_000,
   tokens: 8192,
+  keptLength: 1_500_000,
   importBytes: 20 * 1024 * 1024,
 };
 
 const prefix = "prsm.conversation.";
 const settingsKey = "prsm.settings";
 
-/** Emits "change" (detail: the conversation's id, or null for all) and "full" when the browser's storage is used up. */
+/**
+ * Emits "change" (detail: the conversation's id), "elsewhere" (the same, done in another tab), "gaveUp" when the oldest
+ * conversation made room, and "full" when there is no room for what was to be kept.
+ */
 export class ConversationStore extends EventTarget {
   #byId = new Map();
 
@@ -50,8 +54,8 @@ export class ConversationStore extends EventTarget {
     if (conversation.messages.length === 0 && !this.#byId.has(conversation.id)) return;
     if (touch) conversation.updated = Date.now();
     this.#byId.set(conversation.id, conversation);
-    for (const old of this.all.slice(limits.conversations)) this.#forget(old.id);
-    this.#keep(prefix + conversation.id, JSON.stringify(conversation), conversation.id);
+    for (const old of this.all.slice(limits.conversations)) this.#giveUp(old.id);
+    this.#keepConversation(conversation);
     this.#changed(conversation.id);
   }
 
@@ -119,6 +123,16 @@ export class ConversationStore extends EventTarget {
     this.dispatchEvent(new CustomEvent("elsewhere", { detail: id }));
   }
 
+  /** One conversation never takes the place of all others: past its share it is kept without token probabilities. */
+  #keepConversation(conversation) {
+    let text = JSON.stringify(conversation);
+    if (text.length > limits.keptLength) {
+      text = JSON.stringify(conversation, (name, value) => (name === "tokens" ? [] : value));
+    }
+    if (text.length > limits.keptLength) this.dispatchEvent(new Event("full"));
+    else this.#keep(prefix + conversation.id, text, conversation.id);
+  }
+
   #keep(key, text, owner = null) {
     for (let attempt = 0; attempt <= limits.conversations; attempt += 1) {
       try {
@@ -145,8 +159,13 @@ export class ConversationStore extends EventTarget {
       return true;
     }
     if (others.length === 0) return false;
-    this.#forget(others[0].id);
+    this.#giveUp(others[0].id);
     return true;
+  }
+
+  #giveUp(id) {
+    this.#forget(id);
+    this.dispatchEvent(new Event("gaveUp"));
   }
 
   #forget(id) {

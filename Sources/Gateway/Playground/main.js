@@ -76,7 +76,10 @@ composer.onEditLast = () => {
   if (last) transcript.beginEdit(last);
 };
 
-store.addEventListener("change", () => sidebar.draw());
+store.addEventListener("change", () => {
+  sidebar.draw();
+  showTitle();
+});
 store.addEventListener("elsewhere", ({ detail }) => {
   if (detail === chat.conversation.id && !chat.running && store.get(detail)) {
     chat.conversation = store.get(detail);
@@ -89,6 +92,7 @@ store.addEventListener(
   "full",
   () => toast("The browser's storage is full. Export and delete conversations to keep new ones."),
 );
+store.addEventListener("gaveUp", () => toast("The oldest conversation made room for this one."));
 chat.addEventListener("conversation", () => showConversation(true));
 chat.addEventListener("messages", showMessages);
 chat.addEventListener("answer", ({ detail }) => {
@@ -195,13 +199,17 @@ function showConversation(moved = false) {
 
 function showMessages() {
   const { messages } = chat.conversation;
-  const title = titleOf(chat.conversation);
-  document.title = messages.length === 0 ? "PRSM" : `${title} – PRSM`;
-  byId("chat-title").textContent = messages.length === 0 ? "New conversation" : title;
+  showTitle();
   byId("welcome").hidden = messages.length > 0;
   if (models.length > 0 || modelsFailure) showWelcome();
   transcript.draw(messages, chat.answering);
   showContext();
+}
+
+function showTitle() {
+  const title = titleOf(chat.conversation);
+  document.title = chat.conversation.messages.length === 0 ? "PRSM" : `${title} – PRSM`;
+  byId("chat-title").textContent = title;
 }
 
 /** How much of the model's context the conversation fills, by the last answer's count. */
