@@ -1,0 +1,16 @@
+import ArgumentParser
+
+/// `prsm models`: the models of this machine.
+struct Models: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "models",
+    abstract: "List, pull, add, remove and inspect models.",
+    discussion: """
+      EXAMPLES
+        prsm models list
+        prsm models pull smollm2-135m-instruct
+        prsm models add ~/Downloads/other.gguf --name other
+      """,
+    subcommands: [ModelsList.self]
+  )
+}

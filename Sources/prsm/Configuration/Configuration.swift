@@ -1,0 +1,140 @@
+import Foundation
+
+/// What a node is told to do.
+struct Configuration: Sendable {
+  var listen: ListenAddress
+  var dataDir: String
+  var certificate: String?
+  var key: String?
+  var apiKey: Secret?
+  var requiresKey: Bool?
+  var allowsAnonymous: Bool
+  var allowsPlaintext: Bool
+  var defaultModel: String?
+  var preload: [String]
+  var memory: Int?
+  var contextLength: Int?
+  var parallel: Int
+  var threads: Int?
+  var aliases: [String: String]
+  var bodySize: Int
+  var outputTokens: Int
+  var requestTime: Duration
+  var connections: Int
+  var shutdownTime: Duration
+  var logLevel: String
+  var logFormat: String
+  var traceEndpoint: String?
+  var traceToken: Secret?
+  var serviceName: String
+
+  /// Puts the settings together and checks them as a whole.
+  ///
+  /// - Throws: ``ConfigurationProblems`` with everything that is wrong, not only the first thing.
+  init(resolving sources: ConfigurationSources) throws(ConfigurationProblems) {
+    var sources = sources
+    sources.complainAboutUnknown(settings: Settings.all)
+    listen = sources.value(Settings.listen)
+    dataDir = sources.value(Settings.dataDir)
+    certificate = sources.value(Settings.certificate)
+    key = sources.value(Settings.key)
+    apiKey = sources.value(Settings.apiKey)
+    requiresKey = sources.value(Settings.requiresKey)
+    allowsAnonymous = sources.value(Settings.allowsAnonymous)
+    allowsPlaintext = sources.value(Settings.allowsPlaintext)
+    defaultModel = sources.value(Settings.defaultModel)
+    preload = sources.value(Settings.preload)
+    memory = sources.value(Settings.memory)
+    contextLength = sources.value(Settings.contextLength)
+    parallel = sources.value(Settings.parallel)
+    threads = sources.value(Settings.threads)
+    aliases = sources.value(Settings.aliases)
+    bodySize = sources.value(Settings.bodySize)
+    outputTokens = sources.value(Settings.outputTokens)
+    requestTime = sources.value(Settings.requestTime)
+    connections = sources.value(Settings.connections)
+    shutdownTime = sources.value(Settings.shutdownTime)
+    logLevel = sources.value(Settings.logLevel)
+    logFormat = sources.value(Settings.logFormat)
+    traceEndpoint = sources.value(Settings.traceEndpoint)
+    traceToken = sources.value(Settings.traceToken)
+    serviceName = sources.value(Settings.serviceName)
+    checkTogether(&sources)
+    guard sources.problems.isEmpty else { throw ConfigurationProblems(sources.problems) }
+  }
+
+  /// What is right by itself and wrong beside another.
+  private func checkTogether(_ sources: inout ConfigurationSources) {
+    func place(_ setting: Setting<some Sendable>) -> String {
+      sources.place(of: setting.path, flag: setting.flag, environmentName: setting.environmentName)
+    }
+    if certificate != nil, key == nil {
+      sources.complain(
+        place(Settings.certificate), "a certificate needs its private key; give `tls.key` (--tls-key) too")
+    }
+    if key != nil, certificate == nil {
+      sources.complain(
+        place(Settings.key), "a private key needs its certificate; give `tls.certificate` (--tls-certificate) too")
+    }
+    for (path, setting) in [(certificate, Settings.certificate), (key, Settings.key)] {
+      if let path, !FileManager.default.isReadableFile(atPath: path) {
+        sources.complain(place(setting), "\(path) cannot be read; expected a PEM file")
+      }
+    }
+    for (alias, model) in aliases.sorted(by: { $0.key < $1.key }) where alias == model || aliases[model] != nil {
+      sources.complain(
+        place(Settings.aliases), "`\(alias)` stands for `\(model)`, which is an alias itself; name the model")
+    }
+    guard !listen.isLoopback else { return }
+    if certificate == nil, !allowsPlaintext {
+      sources.complain(
+        place(Settings.listen),
+        """
+        \(listen) can be reached from other machines, and nothing is served there without TLS; give \
+        --tls-certificate and --tls-key, or listen on 127.0.0.1, or (behind a proxy that has TLS) pass \
+        --insecure-allow-plaintext
+        """)
+    }
+    if requiresKey == false, !allowsAnonymous {
+      sources.complain(
+        place(Settings.requiresKey),
+        """
+        \(listen) can be reached from other machines, and nothing is served there without API keys; leave \
+        `access.require-key` out, or pass --insecure-allow-anonymous
+        """)
+    }
+  }
+
+  /// Reads the file, if there is one, and puts it together with flags and environment.
+  ///
+  /// - Parameters:
+  ///   - path: the file that was asked for; nil takes `PRSM_CONFIG`, or else `prsm.yaml` in the working directory.
+  /// - Throws: ``CommandFailure`` of status `usage`.
+  static func load(
+    path: String?, flags: [String: String], environment: [String: String] = ProcessInfo.processInfo.environment
+  ) throws(CommandFailure) -> Configuration {
+    let asked = path ?? environment["PRSM_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
+    var file: ConfigurationFile?
+    let name = FilePath.expandingHome(asked ?? "prsm.yaml")
+    if asked != nil || FileManager.default.fileExists(atPath: name) {
+      guard let data = FileManager.default.contents(atPath: name) else {
+        throw .usage("the configuration file \(name) cannot be read; check the path and its permissions")
+      }
+      guard let text = String(validating: data, as: UTF8.self) else {
+        throw .usage("\(name): is not UTF-8 text; expected YAML")
+      }
+      do {
+        file = try ConfigurationFile(name: name, text: text)
+      } catch {
+        throw .usage(error.description)
+      }
+    }
+    let sources = ConfigurationSources(flags: flags, environment: environment, file: file)
+    for warning in sources.strangeVariables(settings: Settings.all) { Output.complain("warning: " + warning) }
+    do {
+      return try Configuration(resolving: sources)
+    } catch {
+      throw .usage(error.description)
+    }
+  }
+}

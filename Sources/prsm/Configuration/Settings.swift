@@ -1,0 +1,93 @@
+/// Everything that can be configured.
+enum Settings {
+  static let listen = Setting(
+    "listen", .listenAddress, default: ListenAddress(host: "127.0.0.1", port: 8_080), "`127.0.0.1:8080`",
+    flag: "--listen", "Where the API and the playground answer; port 0 takes a free one.")
+  static let dataDir = Setting(
+    "data-dir", .path("a folder"), default: FilePath.expandingHome("~/.prsm"), "`~/.prsm`", flag: "--data-dir",
+    "Where keys, models and other data are kept. One node at a time holds it.")
+
+  static let certificate = Setting(
+    "tls.certificate", Form<String>.path("a PEM file").optional, default: nil, "none", flag: "--tls-certificate",
+    "The certificate chain to serve HTTPS with, in PEM form, the node's own certificate first.")
+  static let key = Setting(
+    "tls.key", Form<String>.path("a PEM file").optional, default: nil, "none", flag: "--tls-key",
+    "The private key that belongs to the certificate, in PEM form.")
+
+  static let apiKey = Setting(
+    "access.api-key", Form<Secret>.secret.optional, default: nil, "none",
+    "One more API key, beside those of `prsm keys`, for machines that are set up without a terminal.")
+  static let requiresKey = Setting(
+    "access.require-key", Form<Bool>.truth.optional, default: nil, "`true` where a key exists, or off loopback",
+    "Whether requests need an API key.")
+  static let allowsAnonymous = Setting(
+    "insecure.allow-anonymous", .truth, default: false, "`false`", flag: "--insecure-allow-anonymous",
+    "Serve beyond this machine without asking for a key. Anybody who reaches the port can use the node.")
+  static let allowsPlaintext = Setting(
+    "insecure.allow-plaintext", .truth, default: false, "`false`", flag: "--insecure-allow-plaintext",
+    "Serve beyond this machine without TLS, for use behind a proxy that has it. Keys and prompts can be read on the way."
+  )
+
+  static let defaultModel = Setting(
+    "models.default", Form<String>.word("the name of a model").optional, default: nil, "the first in the catalogue",
+    flag: "--model", "The model that answers where a client names none.")
+  static let preload = Setting(
+    "models.preload", Form<String>.word("the name of a model").list(of: "model names"), default: [], "none",
+    "Models to load at the start rather than at the first request.")
+  static let memory = Setting(
+    "models.memory", Form<Int>.bytes((64 << 20)...(1 << 50)).optional, default: nil, "three quarters of the machine's",
+    "The most memory that loaded models may take together; the least recently used is unloaded first.")
+  static let contextLength = Setting(
+    "models.context-length", Form<Int>.integer(256...1_048_576).optional, default: nil,
+    "the model's own, within reason",
+    "The most tokens of prompt and answer together.")
+  static let parallel = Setting(
+    "models.parallel", .integer(1...256), default: 16, "16", "How many answers one model writes at a time.")
+  static let threads = Setting(
+    "models.threads", Form<Int>.integer(1...1_024).optional, default: nil, "measured",
+    "Threads that compute; left out, they are measured when a model is loaded.")
+  static let aliases = Setting(
+    "models.aliases", Form<String>.word("the name of a model").map(of: "names, each with the model it stands for"),
+    default: [:], "none", "Other names under which models answer, such as `gpt-4o-mini`.")
+
+  static let bodySize = Setting(
+    "limits.body", .bytes((1 << 10)...(1 << 30)), default: 16 << 20, "16 MiB", "The largest request body.")
+  static let outputTokens = Setting(
+    "limits.output-tokens", .integer(1...1_048_576), default: 16_384, "16384", "The longest answer, in tokens.")
+  static let requestTime = Setting(
+    "limits.request-time", .duration(.seconds(1)...(.seconds(86_400))), default: .seconds(600), "10m",
+    "The longest that one request may take.")
+  static let connections = Setting(
+    "limits.connections", .integer(1...1_000_000), default: 16_384, "16384", "The most connections at a time.")
+  static let shutdownTime = Setting(
+    "limits.shutdown-time", .duration(.zero...(.seconds(3_600))), default: .seconds(30), "30s",
+    "How long a node that is told to stop lets answers finish.")
+
+  static let logLevel = Setting(
+    "log.level", .oneOf(["trace", "debug", "info", "notice", "warning", "error", "critical"]), default: "info",
+    "`info`", flag: "--log-level", "The least important thing to log.")
+  static let logFormat = Setting(
+    "log.format", .oneOf(["text", "json"]), default: "text", "`text`", "How log lines are written.")
+
+  static let traceEndpoint = Setting(
+    "telemetry.endpoint", Form<String>.url.optional, default: nil, "none: no traces are sent",
+    "An OTLP/HTTP collector to send traces to.")
+  static let traceToken = Setting(
+    "telemetry.authorization", Form<Secret>.secret.optional, default: nil, "none",
+    "The `Authorization` header for the collector.")
+  static let serviceName = Setting(
+    "telemetry.service-name", .word("a name"), default: "prsm", "`prsm`", "The node's name in traces.")
+
+  /// All, in the order of the documentation.
+  static let all: [SettingOutline] = [
+    listen.outline, dataDir.outline,
+    certificate.outline, key.outline,
+    apiKey.outline, requiresKey.outline,
+    defaultModel.outline, preload.outline, memory.outline, contextLength.outline, parallel.outline, threads.outline,
+    aliases.outline,
+    bodySize.outline, outputTokens.outline, requestTime.outline, connections.outline, shutdownTime.outline,
+    logLevel.outline, logFormat.outline,
+    traceEndpoint.outline, traceToken.outline, serviceName.outline,
+    allowsAnonymous.outline, allowsPlaintext.outline,
+  ]
+}
