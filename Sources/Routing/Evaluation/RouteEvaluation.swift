@@ -1,0 +1,152 @@
+/// What `prsm route evaluate FILE` measures of a file of labelled pairs: ours by cross-validation, beside the prompt-length
+/// router, a random router and the oracle.
+package struct RouteEvaluation: Sendable, Equatable {
+  /// A router's curve in three numbers, with 95 % bootstrap intervals over records.
+  package struct Figures: Sendable, Equatable {
+    package var apgr: Double
+    package var apgrInterval: BootstrapInterval
+    /// The smallest share of strong calls that recovers half of the quality gap.
+    package var cpt50: Double
+    package var cpt50Interval: BootstrapInterval
+    /// The same for 80 % of it.
+    package var cpt80: Double
+    package var cpt80Interval: BootstrapInterval
+  }
+
+  package var records: Int
+  package var weakQuality: Double
+  package var strongQuality: Double
+  package var ours: Figures
+  package var length: Figures
+  package var random: Figures
+  package var oracleAPGR: Double
+  /// 95 % paired bootstrap of our APGR less the length router's, on the same resamples.
+  package var overLength: BootstrapInterval
+  /// The 99th percentile of a whole decision in microseconds: features, estimates, constraints, scores.
+  package var decisionP99Microseconds: Double
+  /// The share of always-strong's cost that the cascade saves at 95 % of the strong model's quality.
+  package var costSavedAt95: Double
+  /// The same when a perfect judge tells right answers from wrong: what no cascade can beat.
+  package var costSavedAt95Bound: Double
+  /// The mean absolute difference between predicted and observed share of good answers, over ten bins, of both models.
+  package var calibrationError: Double
+  /// How many records the built-in prior was trained on are in the file; when not zero, the prior was withheld.
+  package var recordsKnownToPrior: Int
+  /// Whether training started from the built-in prior.
+  package var usedPrior: Bool
+
+  /// How an evaluation is made.
+  package struct Settings: Sendable {
+    package var folds = 5
+    package var resamples = 1000
+    package var seed: UInt64 = 1
+    package var training = QualityPredictor.Training()
+    package var cascade = CascadePrices()
+    /// At most so many decisions are timed.
+    package var timedDecisions = 10_000
+
+    package init() {}
+  }
+
+  /// Evaluates records that have outcomes for `RoutingRecord.weak` and `RoutingRecord.strong`; others are passed over.
+  ///
+  /// - Parameters:
+  ///   - records: the labelled file, in its order.
+  ///   - nanoseconds: a monotonic clock, in nanoseconds from any origin; used only for `decisionP99Microseconds`.
+  ///   - progress: told the finished share of the work, 0 to 1.
+  /// - Throws: `tooFewRecords` for fewer than ten a fold, `noQualityGap` when strong is not better than weak.
+  package init(
+    of records: [RoutingRecord], settings: Settings = Settings(), nanoseconds: () -> UInt64,
+    progress: (Double) -> Void = { _ in }
+  ) throws(RoutingError) {
+    let pairs = records.filter { $0.outcomes[RoutingRecord.weak] != nil && $0.outcomes[RoutingRecord.strong] != nil }
+    guard pairs.count >= 10 * settings.folds else {
+      throw .tooFewRecords(found: pairs.count, needed: 10 * settings.folds)
+    }
+    let examples = pairs.map { (record: $0, features: PromptFeatures($0.prompt)) }
+    let scores = try PairScores.crossValidated(examples, settings: settings) { progress(0.8 * $0) }
+    self.records = pairs.count
+    usedPrior = false
+    recordsKnownToPrior = 0
+    weakQuality = scores.weak.reduce(0, +) / Double(pairs.count)
+    strongQuality = scores.strong.reduce(0, +) / Double(pairs.count)
+    oracleAPGR = try GainCurve(scores: scores.oracle, weak: scores.weak, strong: scores.strong).apgr
+    let bootstrap = try Bootstrap(scores, resamples: settings.resamples, seed: settings.seed)
+    ours = bootstrap.ours
+    length = bootstrap.length
+    random = bootstrap.random
+    overLength = bootstrap.overLength
+    progress(0.9)
+    let cascade = CascadeCost(scores: scores, prompts: examples.map(\.features.profile.promptTokens), settings.cascade)
+    costSavedAt95 = cascade.saved(quality: 0.95)
+    costSavedAt95Bound = cascade.savedWithPerfectJudge(quality: 0.95)
+    calibrationError = scores.calibrationError
+    let whole = try QualityPredictor.train(on: examples, settings: settings.training, seed: settings.seed)
+    decisionP99Microseconds = Self.timeDecisions(
+      pairs, predictor: whole, limit: settings.timedDecisions, nanoseconds: nanoseconds)
+    progress(1)
+  }
+
+  private static func timeDecisions(
+    _ records: [RoutingRecord], predictor: QualityPredictor, limit: Int, nanoseconds: () -> UInt64
+  ) -> Double {
+    let prices = CascadePrices()
+    let candidates = [
+      Candidate(name: RoutingRecord.weak, price: prices.weak),
+      Candidate(name: RoutingRecord.strong, price: prices.strong),
+    ]
+    var router = Router(predictor: predictor)
+    var times: [UInt64] = []
+    for (index, record) in records.prefix(limit).enumerated() {
+      let request = RouteRequest(prompt: record.prompt)
+      let start = nanoseconds()
+      _ = try? router.decide(request, among: candidates, policy: .balanced(), seed: UInt64(index))
+      times.append(nanoseconds() &- start)
+    }
+    times.sort()
+    guard let last = times.last else { return 0 }
+    let position = min(times.count - 1, (times.count * 99) / 100)
+    return Double(min(last, times[position])) / 1000
+  }
+}
+
+extension RouteEvaluation: Encodable {
+  /// One flat object, every figure a number, as `prsm route evaluate --json` prints it.
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: FigureName.self)
+    for (name, value) in figures { try container.encode(value, forKey: FigureName(stringValue: name)) }
+    try container.encode(usedPrior, forKey: FigureName(stringValue: "used_prior"))
+    try container.encode(records, forKey: FigureName(stringValue: "records"))
+    try container.encode(recordsKnownToPrior, forKey: FigureName(stringValue: "records_known_to_prior"))
+  }
+
+  /// Every figure by its printed name, in the order in which a table shows them.
+  package var figures: [(name: String, value: Double)] {
+    var list: [(name: String, value: Double)] = []
+    for (prefix, router) in [("", ours), ("length_", length), ("random_", random)] {
+      list.append(("\(prefix)apgr", router.apgr))
+      list.append(("\(prefix)apgr_low", router.apgrInterval.low))
+      list.append(("\(prefix)apgr_high", router.apgrInterval.high))
+      list.append(("\(prefix)cpt50", router.cpt50))
+      list.append(("\(prefix)cpt50_low", router.cpt50Interval.low))
+      list.append(("\(prefix)cpt50_high", router.cpt50Interval.high))
+      list.append(("\(prefix)cpt80", router.cpt80))
+      list.append(("\(prefix)cpt80_low", router.cpt80Interval.low))
+      list.append(("\(prefix)cpt80_high", router.cpt80Interval.high))
+    }
+    list += [
+      ("oracle_apgr", oracleAPGR), ("over_length_low", overLength.low), ("over_length_high", overLength.high),
+      ("decision_p99_us", decisionP99Microseconds), ("cost_saved_at_95", costSavedAt95),
+      ("cost_saved_at_95_bound", costSavedAt95Bound), ("calibration_error", calibrationError),
+      ("weak_quality", weakQuality), ("strong_quality", strongQuality),
+    ]
+    return list
+  }
+
+  private struct FigureName: CodingKey {
+    var stringValue: String
+    var intValue: Int? { nil }
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+  }
+}

@@ -1,0 +1,95 @@
+extension QualityPredictor {
+  /// How a predictor is trained; the defaults suit some hundreds to some ten thousands of records.
+  package struct Training: Sendable, Equatable {
+    /// Ridge penalty for up to 1,000 records; it grows with their number beyond, so that the penalty a record stays.
+    package var penalty: Float = 3
+    package var passes = 12
+    /// How much a measure one deviation from its mean weighs beside a text's n-grams, whose vector has length 1.
+    package var denseScale: Float = 0.2
+    package var stackingFolds = 5
+    package var trees = BoostedTrees.Shape()
+    /// The trees' weight in the average, for a set so large that it no longer matters.
+    package var treeShare: Float = 0.8
+    /// Records at which the trees have half of that weight: trees need more data than a ridge regression.
+    package var treeShareHalf: Float = 2000
+
+    package init() {}
+  }
+
+  /// Trains on labelled records; the same records, settings and seed give the same predictor, bit for bit.
+  ///
+  /// Models with fewer than two records are left out.
+  package static func train(
+    on records: [RoutingRecord], settings: Training = Training(), seed: UInt64 = 1
+  ) throws(RoutingError) -> QualityPredictor {
+    try train(on: records.map { ($0, PromptFeatures($0.prompt)) }, settings: settings, seed: seed)
+  }
+
+  static func train(
+    on examples: [(record: RoutingRecord, features: PromptFeatures)], settings: Training,
+    prior: QualityPredictor? = nil, seed: UInt64
+  ) throws(RoutingError) -> QualityPredictor {
+    var counts: [String: Int] = [:]
+    for example in examples {
+      for model in example.record.outcomes.keys { counts[model, default: 0] += 1 }
+    }
+    let models = counts.filter { $0.value >= 2 }.keys.sorted()
+    guard !models.isEmpty else { throw .tooFewRecords(found: examples.count, needed: 2) }
+    var generator = SeededGenerator(seed: seed)
+    let standardisation = Standardisation(of: examples.map(\.features.dense), scale: settings.denseScale)
+    let rows = examples.map {
+      TrainingRow(grams: $0.features.grams, dense: standardisation.apply($0.features.dense))
+    }
+    // Every row's fold is drawn once, so that all heads are cross-fitted on the same folds.
+    let folds = Folds(count: examples.count, folds: settings.stackingFolds, using: &generator)
+    var linear: [LinearModel] = []
+    var crossFitted = [[Float]](repeating: [], count: examples.count)
+    for model in models {
+      let labelled = examples.indices.filter { examples[$0].record.outcomes[model] != nil }
+      let labels = examples.map { Float($0.record.outcomes[model] ?? 0) }
+      let penalty = settings.penalty * max(1, Float(labelled.count) / 1000)
+      func fit(_ chosen: [Int]) -> LinearModel {
+        LinearModel.fit(
+          chosen.map { rows[$0] }, chosen.map { labels[$0] }, penalty: penalty, passes: settings.passes,
+          using: &generator)
+      }
+      linear.append(fit(labelled))
+      for fold in 0..<folds.folds {
+        let partial = fit(labelled.filter { folds.assignment[$0] != fold })
+        for index in examples.indices where folds.assignment[index] == fold {
+          crossFitted[index].append(partial.predict(rows[index].grams, rows[index].dense))
+        }
+      }
+    }
+    var heads: [Head] = []
+    for (position, model) in models.enumerated() {
+      let labelled = examples.indices.filter { examples[$0].record.outcomes[model] != nil }
+      let labels = labelled.map { Float(examples[$0].record.outcomes[model] ?? 0) }
+      var shape = settings.trees
+      if labelled.count < 2000 { shape.smallestLeaf = max(5, shape.smallestLeaf / 2) }
+      let data = BoostedTrees.Binned(labelled.map { examples[$0].features.dense + crossFitted[$0] })
+      let trees = BoostedTrees.fit(data, labels, shape: shape, using: &generator)
+      let ratio = Float(labelled.count) / max(1, settings.treeShareHalf)
+      let share = settings.treeShare * ratio * ratio / (1 + ratio * ratio)
+      heads.append(
+        Head(
+          model: model, examples: labelled.count, updates: 0, linear: linear[position], trees: trees,
+          treeShare: share))
+    }
+    return QualityPredictor(standardisation: standardisation, heads: heads)
+  }
+}
+
+/// A seeded division of rows into folds whose sizes differ by at most one.
+struct Folds: Sendable {
+  var folds: Int
+  var assignment: [Int]
+
+  init(count: Int, folds: Int, using generator: inout SeededGenerator) {
+    self.folds = max(2, folds)
+    var order = Array(0..<count)
+    order.shuffle(using: &generator)
+    assignment = [Int](repeating: 0, count: count)
+    for (position, row) in order.enumerated() { assignment[row] = position % self.folds }
+  }
+}

@@ -1,0 +1,65 @@
+/// Predicts P(good answer | request, model), for every model that it was trained on.
+///
+/// Each model has a *head*: a ridge regression on hashed character n-grams and standardised measures, and boosted trees on
+/// the measures and on the regression's own cross-fitted prediction (stacking: Wolpert, Neural Networks 5, 1992). Both
+/// predict the probability directly by squared loss, and are averaged. Feedback moves the linear part online.
+package struct QualityPredictor: Sendable, Equatable {
+  /// What has been learned about one model.
+  struct Head: Sendable, Equatable {
+    var model: String
+    /// Labelled answers it was trained on.
+    var examples: Int
+    /// Answers it has learned from online since.
+    var updates: Int
+    var linear: LinearModel
+    var trees: BoostedTrees
+    /// The trees' weight in the average, 0 to 1.
+    var treeShare: Float
+  }
+
+  var standardisation: Standardisation
+  /// Ordered by model name.
+  var heads: [Head]
+
+  /// The models it knows, in order of name.
+  package var models: [String] { heads.map(\.model) }
+
+  /// Probabilities stay inside this range: nothing that was learned from samples is certain.
+  static let certainty: ClosedRange<Float> = 0.01...0.99
+
+  /// One model's estimate for one request.
+  package struct Estimate: Sendable, Equatable, Codable {
+    package var model: String
+    /// P(good answer), 0.01 to 0.99.
+    package var probability: Double
+    /// What the linear part and the trees each said, before averaging and clamping.
+    package var linear: Double
+    package var trees: Double
+    /// How many labelled answers stand behind it.
+    package var examples: Int
+  }
+
+  /// The estimates for every known model, in order of name.
+  package func estimates(for features: PromptFeatures) -> [Estimate] {
+    let standardised = standardisation.apply(features.dense)
+    let linear = heads.map { $0.linear.predict(features.grams, standardised) }
+    let input = features.dense + linear
+    return heads.indices.map { index in
+      let head = heads[index]
+      let trees = head.trees.predict(input)
+      return Estimate(
+        model: head.model, probability: Double(Self.blend(linear[index], trees, head.treeShare)),
+        linear: Double(linear[index]), trees: Double(trees), examples: head.examples + head.updates)
+    }
+  }
+
+  /// P(good answer) of one model, or nil when the predictor does not know it.
+  package func probability(of model: String, for features: PromptFeatures) -> Double? {
+    estimates(for: features).first { $0.model == model }?.probability
+  }
+
+  static func blend(_ linear: Float, _ trees: Float, _ treeShare: Float) -> Float {
+    let mean = (1 - treeShare) * linear + treeShare * trees
+    return max(certainty.lowerBound, min(certainty.upperBound, mean))
+  }
+}
