@@ -4,13 +4,14 @@ import os
 import sys
 import time
 
-from . import conversation, failing, surface
+from . import conversation, failing, modules, surface
 from .browser import Browser, BrowserError, Page
 from .playground import Failed, Playground
 
 CHECKS = (
     surface.headers,
     conversation.models,
+    modules.modules,
     conversation.stream,
     conversation.figures,
     conversation.announcement,
