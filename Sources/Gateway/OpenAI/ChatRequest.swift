@@ -26,6 +26,7 @@ struct ChatRequest: Sendable {
     var request = GenerationRequest(model: model, prompt: .messages(messages), context: incoming.context)
     try SamplingReader.read(members, into: &request)
     (isStreamed, includesUsage) = try SamplingReader.stream(members)
+    request.isStreamed = isStreamed
     request.stopSequences = try SamplingReader.stops(members, limits)
     let maximum = try members.integer("max_completion_tokens", in: 1...Int(Int32.max))
     let formerMaximum = try members.integer("max_tokens", in: 1...Int(Int32.max))
