@@ -31,6 +31,7 @@ export class Transcript {
 
   /** Draws all messages. `answering` is the one that is being answered, or null. */
   draw(messages, answering) {
+    const focused = this.#focusedTool();
     this.#turns.clear();
     const nodes = messages.map((message, index) => {
       const turn = message.role === "user" ? this.#userTurn(message) : this.#answerTurn();
@@ -40,6 +41,26 @@ export class Transcript {
       return turn;
     });
     this.#container.replaceChildren(...nodes);
+    if (focused) this.#refocus(focused);
+  }
+
+  /** Where the keyboard is among the turns, as a message's id and a button's name. */
+  #focusedTool() {
+    const { activeElement } = document;
+    if (!this.#container.contains(activeElement)) return null;
+    for (const [id, { turn }] of this.#turns) {
+      if (turn.contains(activeElement)) return { id, label: activeElement.getAttribute("aria-label") };
+    }
+    return null;
+  }
+
+  /** The keyboard stays on the button that it was on, or, where that is gone, in the conversation. */
+  #refocus({ id, label }) {
+    const labels = label?.endsWith("answer") ? [label, "Next answer", "Previous answer"] : [label];
+    const turn = this.#turns.get(id)?.turn;
+    const buttons = labels.map((each) => turn?.querySelector(`button[aria-label="${CSS.escape(each ?? "")}"]:enabled`));
+    const target = buttons.find(Boolean) ?? this.#container.closest("[tabindex]");
+    target?.focus({ preventScroll: true });
   }
 
   /** The answer of `message` grew: it is drawn with the next frame, at most some ten times a second. */
