@@ -46,7 +46,10 @@ def stream(test):
     test.wait_for_answer()
     lengths = test.page.evaluate("playgroundGrowth.size")
     # An answer that is there at once has nothing to grow.
-    require(lengths >= 2 or time.monotonic() - start < 1, f"the answer did not grow while it streamed; {lengths} lengths were seen")
+    require(
+        lengths >= 2 or time.monotonic() - start < 1,
+        f"the answer did not grow while it streamed; {lengths} lengths were seen",
+    )
 
 
 def figures(test):
