@@ -27,8 +27,9 @@ def models(test):
 
 def stream(test):
     """a message sent by keyboard streams an answer"""
-    test.set_number("max_tokens", 48)
-    test.set_number("temperature", 0.4)
+    test.set_number("max_tokens", 80)
+    test.set_number("temperature", 0.3)
+    test.set_number("seed", 7)
     test.page.evaluate("""(() => {
       window.playgroundGrowth = new Set();
       new MutationObserver(() => {
@@ -38,7 +39,7 @@ def stream(test):
         subtree: true, childList: true, characterData: true, attributes: true });
     })()""")
     start = time.monotonic()
-    test.send("Name three colours, with a few words on each.")
+    test.send("Why does a prism split white light? Answer in two sentences.")
     require(test.page.evaluate("document.activeElement.id") == "draft", "the keyboard left the message field")
     test.page.wait(
         f"{LAST_ANSWER}?.querySelector('.answer').textContent.length > 0", FIRST_TOKEN_SECONDS, "the first words"
@@ -68,7 +69,7 @@ def announcement(test):
 def probabilities(test):
     """tokens are coloured by probability, with alternatives by keyboard"""
     test.click("#setting-probabilities")
-    test.send("Say good morning.")
+    test.send("And why is the sky blue? Answer in two sentences.")
     test.wait_for_answer()
     tokens = test.page.evaluate(f"{LAST_ANSWER}.querySelectorAll('.token[data-index]').length")
     require(tokens > 0, "the answer has no coloured tokens; did the node send logprobs?")
@@ -81,7 +82,15 @@ def probabilities(test):
     require("%" in card, f"the card shows no probability: {card}")
     rows = test.page.evaluate("document.querySelectorAll('#token-card tr').length")
     require(rows >= 2, f"the card shows {rows} alternatives")
+    # For the picture, a token that the model hesitated over; any will do.
+    test.page.evaluate(
+        f"({LAST_ANSWER}.querySelector('.token[data-index]:is(.open, .unlikely):not(:first-child)')"
+        f" ?? {LAST_ANSWER}.querySelector('.token[data-index]')).focus({{ focusVisible: true }})"
+    )
     test.shoot("probabilities-1440-light")
+    test.page.media(prefers_color_scheme="dark")
+    test.shoot("probabilities-1440-dark")
+    test.page.media(prefers_color_scheme="light")
     test.page.evaluate("document.activeElement.blur()")
     test.page.press("b")
     require(
