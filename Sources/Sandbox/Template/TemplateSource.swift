@@ -1,0 +1,116 @@
+extension PythonTemplate {
+  /// The template's own loop: fork, watch, collect, report.
+  static let serving = #"""
+    # The template: process 1 of the sandbox. It forks a child for each run, watches it, ends whatever it leaves behind, and
+    # says how it ended. It never reads a program, its input, its tests or its results: those go from the supervisor to the
+    # child and back through descriptors that the template only passes on.
+    import sys
+    sys.path = [path for path in sys.path if path not in ("", "/tmp")]
+    import _thread, array, ast, atexit, errno, functools, gc, io, json, linecache, os, resource, select, signal, socket, struct
+    import threading, time, traceback, types
+    # Extension modules are native code, and no native code can be loaded once the template is ready: those that programs use
+    # are loaded now. Modules in Python are loaded now where nearly every program needs them; the fewer pages, the faster the
+    # fork.
+    for name in (
+        "_bisect _blake2 _bz2 _contextvars _csv _datetime _decimal _elementtree _hashlib _heapq _json _lzma _md5 _opcode "
+        "_pickle _posixsubprocess _queue _random _sha1 _sha2 _sha256 _sha3 _sha512 _socket _sqlite3 _statistics _struct "
+        "_uuid _zoneinfo array binascii cmath fcntl grp math mmap pyexpat select termios unicodedata zlib "
+        "bisect collections.abc copy functools heapq itertools operator random re string typing"
+    ).split():
+        try:
+            __import__(name)
+        except BaseException:
+            pass
+    del name
+
+    CHILD_NAMESPACE = {}
+
+    def receive(control):
+        data, ancillary, _, _ = control.recvmsg(4096, socket.CMSG_SPACE(8 * 4))
+        descriptors = array.array("i")
+        for level, kind, payload in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                descriptors.frombytes(payload[: len(payload) - len(payload) % 4])
+        return data, list(descriptors)
+
+    def supervise(control, child, cpu_seconds):
+        """Waits for the child. Returns why it was killed, or "" when it ended by itself."""
+        clock = (~child << 3) | 2
+        reason = ""
+        ended = os.pidfd_open(child)
+        poller = select.poll()
+        poller.register(control, select.POLLIN)
+        poller.register(ended, select.POLLIN)
+        begun = time.monotonic()
+        wait = int(cpu_seconds * 1000) + 1
+        while True:
+            ready = [descriptor for descriptor, _ in poller.poll(wait)]
+            if ended in ready:
+                break
+            if control.fileno() in ready:
+                if not control.recv(64):
+                    os._exit(0)
+                reason = reason or "killed"
+                os.kill(child, signal.SIGKILL)
+            try:
+                left = cpu_seconds - time.clock_gettime(clock)
+            except OSError:
+                left = cpu_seconds
+            if left <= 0 and not reason:
+                reason = "cpu"
+                os.kill(child, signal.SIGKILL)
+            wait = max(1, min(200, int(left * 1000) + 1))
+        os.close(ended)
+        return reason
+
+    def collect(child):
+        """Reaps the child and everything that outlived it."""
+        _, status, usage = os.wait4(child, 0)
+        user, system, memory, survivors = usage.ru_utime, usage.ru_stime, usage.ru_maxrss, 0
+        while True:
+            try:
+                found, _, usage = os.wait4(-1, os.WNOHANG)
+                if found == 0:
+                    survivors += 1
+                    os.kill(-1, signal.SIGKILL)
+                    found, _, usage = os.wait4(-1, 0)
+            except ChildProcessError:
+                break
+            user, system, memory = user + usage.ru_utime, system + usage.ru_stime, max(memory, usage.ru_maxrss)
+        return status, int((user + system) * 1e6), memory, survivors
+
+    def serve():
+        for number in range(1, signal.NSIG):
+            try:
+                signal.signal(number, signal.SIG_DFL)
+            except (OSError, ValueError):
+                pass
+        control = socket.socket(fileno=3)
+        os.environ.clear()
+        make_streams()
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        control.send(b"ready")
+        while True:
+            data, descriptors = receive(control)
+            if not data:
+                os._exit(0)
+            if data == b"kill":
+                continue  # it came when the run was over already
+            limits = [int(word) for word in data.split()]
+            child = os.fork()
+            if child == 0:
+                break
+            for descriptor in descriptors:
+                os.close(descriptor)
+            reason = supervise(control, child, limits[0] / 1000)
+            status, microseconds, memory, survivors = collect(child)
+            left = len(os.listdir("/tmp"))
+            control.send(b"%d %d %d %d %d %s" % (status, microseconds, memory, survivors, left, reason.encode()))
+        for descriptor in (control.fileno(),):
+            control.detach()
+            os.close(descriptor)
+        return limits, descriptors
+    """#
+}

@@ -1,0 +1,105 @@
+import CSandbox
+import Foundation
+
+/// A control group around one worker, where this process may make one: it bounds the memory and the number of all the
+/// worker's processes together, which limits for each process alone cannot.
+final class ControlGroup: Sendable {
+  /// Where control groups can be made.
+  package enum Place: Sendable, Hashable {
+    /// The unified hierarchy, in this folder.
+    case unified(String)
+    /// The memory and pids hierarchies of version 1, in these folders.
+    case separate(memory: String, processes: String)
+  }
+
+  private let place: Place
+  private let folders: [String]
+
+  /// Where this process can make control groups; nil when nowhere.
+  static let place: Place? = {
+    guard let memberships = try? String(contentsOfFile: "/proc/self/cgroup", encoding: .utf8) else { return nil }
+    var memory: String?
+    var processes: String?
+    for line in memberships.split(separator: "\n") {
+      let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+      guard parts.count == 3 else { continue }
+      let controllers = parts[1].split(separator: ",")
+      if parts[0] == "0", parts[1].isEmpty {
+        let own = "/sys/fs/cgroup" + (parts[2] == "/" ? "" : String(parts[2]))
+        for folder in [own, (own as NSString).deletingLastPathComponent] where folder.hasPrefix("/sys/fs/cgroup") {
+          let passedOn = (try? String(contentsOfFile: folder + "/cgroup.subtree_control", encoding: .utf8)) ?? ""
+          let words = passedOn.split(whereSeparator: \.isWhitespace)
+          if words.contains("memory"), words.contains("pids"), writable(folder) { return .unified(folder) }
+        }
+      }
+      if controllers.contains("memory") { memory = "/sys/fs/cgroup/memory" + String(parts[2]) }
+      if controllers.contains("pids") { processes = "/sys/fs/cgroup/pids" + String(parts[2]) }
+    }
+    if let memory, let processes, writable(memory), writable(processes) {
+      return .separate(memory: memory, processes: processes)
+    }
+    return nil
+  }()
+
+  private static func writable(_ folder: String) -> Bool {
+    access(folder, W_OK) == 0 && access(folder + "/cgroup.procs", W_OK) == 0
+  }
+
+  init?(name: String) {
+    guard let place = Self.place else { return nil }
+    self.place = place
+    switch place {
+    case .unified(let folder): folders = [folder + "/" + name]
+    case .separate(let memory, let processes): folders = [memory + "/" + name, processes + "/" + name]
+    }
+    for folder in folders where mkdir(folder, 0o755) != 0 && errno != EEXIST {
+      for made in folders { rmdir(made) }
+      return nil
+    }
+  }
+
+  deinit {
+    for folder in folders { rmdir(folder) }
+  }
+
+  /// Takes a process in. Its future children come with it.
+  func adopt(_ process: pid_t) -> Bool {
+    folders.allSatisfy { write("\(process)", to: $0 + "/cgroup.procs") }
+  }
+
+  /// Bounds what all members use together.
+  func limit(memoryBytes: Int, processes: Int) -> Bool {
+    switch place {
+    case .unified:
+      _ = write("0", to: folders[0] + "/memory.swap.max")
+      return write("\(memoryBytes)", to: folders[0] + "/memory.max")
+        && write("\(processes)", to: folders[0] + "/pids.max")
+    case .separate:
+      return write("\(memoryBytes)", to: folders[0] + "/memory.limit_in_bytes")
+        && write("\(processes)", to: folders[1] + "/pids.max")
+    }
+  }
+
+  /// How often memory has run out so far.
+  var memoryKills: Int {
+    let file: String
+    switch place {
+    case .unified: file = folders[0] + "/memory.events"
+    case .separate: file = folders[0] + "/memory.oom_control"
+    }
+    guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { return 0 }
+    for line in text.split(separator: "\n") {
+      let words = line.split(separator: " ")
+      if words.count == 2, words[0] == "oom_kill" { return Int(words[1]) ?? 0 }
+    }
+    return 0
+  }
+
+  private func write(_ text: String, to file: String) -> Bool {
+    guard let descriptor = try? Descriptor.opening(file, flags: O_WRONLY) else { return false }
+    let bytes = Array(text.utf8)
+    return withExtendedLifetime(descriptor) {
+      bytes.withUnsafeBytes { Foundation.write(descriptor.number, $0.baseAddress, $0.count) == $0.count }
+    }
+  }
+}

@@ -1,0 +1,246 @@
+import CSandbox
+import Foundation
+
+/// One sandbox with a template process in it, ready to fork. Belongs to the thread that started it: the sandbox ends with
+/// that thread, with this process, and with this object.
+final class SandboxWorker {
+  /// Limits that the template and the child set themselves.
+  struct Order {
+    var cpuMilliseconds: Int
+    var memoryBytes: Int
+    var fileBytes: Int
+    var openFiles = 64
+
+    /// Address space that interpreter, preloaded modules and the program's thread take before the program does.
+    static let interpreterBytes = 192 << 20
+
+    var message: [UInt8] {
+      let cpuSeconds = (cpuMilliseconds + 999) / 1_000 + 1
+      let words = [cpuMilliseconds, cpuSeconds, memoryBytes + Self.interpreterBytes, fileBytes, openFiles]
+      return Array(words.map(String.init).joined(separator: " ").utf8)
+    }
+  }
+
+  /// What the template says about an ended run.
+  struct Report {
+    var status: Int32
+    var cpuMicroseconds: Int
+    var peakMemoryKiB: Int
+    var survivors: Int
+    var filesLeft: Int
+    var reason: String
+
+    init?(_ bytes: ArraySlice<UInt8>) {
+      let words = String(decoding: bytes, as: UTF8.self).split(separator: " ", omittingEmptySubsequences: false)
+      guard words.count == 6, let status = Int32(words[0]), let cpu = Int(words[1]), let memory = Int(words[2]),
+        let survivors = Int(words[3]), let left = Int(words[4])
+      else { return nil }
+      self.status = status
+      cpuMicroseconds = cpu
+      peakMemoryKiB = memory
+      self.survivors = survivors
+      filesLeft = left
+      reason = String(words[5])
+    }
+  }
+
+  let control: Descriptor
+  let listener: Descriptor
+  let template: pid_t
+  let group: ControlGroup?
+  private(set) var runs = 0
+  private(set) var isAlive = true
+  private let process: pid_t
+  private let diagnostics: Descriptor
+
+  private init(
+    control: Descriptor, listener: Descriptor, process: pid_t, template: pid_t, diagnostics: Descriptor,
+    group: ControlGroup?
+  ) {
+    self.control = control
+    self.listener = listener
+    self.process = process
+    self.template = template
+    self.diagnostics = diagnostics
+    self.group = group
+  }
+
+  deinit {
+    if isAlive { Self.end(process, template) }
+  }
+
+  /// Starts a sandbox and waits until its template is ready.
+  static func start(_ setup: SandboxSetup, name: String) throws(SandboxError) -> SandboxWorker {
+    let deadline = Deadline(milliseconds: setup.configuration.startSeconds * 1_000)
+    let (control, remote) = try Descriptor.messages()
+    let (information, informationWriting) = try Descriptor.pipe()
+    let (diagnostics, diagnosticsWriting) = try Descriptor.pipe()
+    let null = try Descriptor.null()
+    let launch = SandboxLaunch(
+      bubblewrap: setup.bubblewrap, dropPrivileges: setup.dropPrivileges, interpreter: setup.interpreter,
+      workFolderBytes: setup.configuration.workFolderBytes)
+    let process = HostCommand.spawn(
+      launch.arguments, descriptors: [null, null, diagnosticsWriting, remote, informationWriting])
+    guard process > 0 else { throw .system("start \(launch.arguments[0])") }
+    var starting = Starting(
+      control: control, information: information, diagnostics: diagnostics, deadline: deadline)
+    do {
+      let template = try starting.readTemplateNumber(closing: informationWriting)
+      let group = ControlGroup(name: "prsm-\(getpid())-\(name)")
+      let grouped = group.map { $0.adopt(process) && $0.adopt(template) } ?? false
+      let listener = try starting.enter(setup)
+      try starting.awaitReady(listener)
+      return SandboxWorker(
+        control: control, listener: listener, process: process, template: template, diagnostics: diagnostics,
+        group: grouped ? group : nil)
+    } catch {
+      end(process, starting.template)
+      throw error
+    }
+  }
+
+  /// Asks for a run. `descriptors` are the child's request, 0, 1, 2, its channel, and its link if it has one.
+  func begin(_ order: Order, descriptors: [Descriptor]) throws(SandboxError) {
+    runs += 1
+    let numbers = descriptors.map(\.number)
+    let message = order.message
+    let result = withExtendedLifetime(descriptors) {
+      message.withUnsafeBytes {
+        prsm_sandbox_send(control.number, $0.baseAddress, $0.count, numbers, Int32(numbers.count), 1_000)
+      }
+    }
+    guard result == 0 else {
+      end()
+      throw .system("order a run")
+    }
+  }
+
+  /// Asks for the end of the run in progress.
+  func endRun() {
+    let message = Array("kill".utf8)
+    _ = message.withUnsafeBytes { prsm_sandbox_send(control.number, $0.baseAddress, $0.count, nil, 0, 100) }
+  }
+
+  /// What the template says, if anything: nil when nothing is there yet.
+  func receive() throws(SandboxError) -> Report? {
+    var bytes = [UInt8](repeating: 0, count: 256)
+    var descriptor: Int32 = -1
+    let count = bytes.withUnsafeMutableBytes {
+      prsm_sandbox_receive(control.number, $0.baseAddress, $0.count, &descriptor)
+    }
+    if descriptor >= 0 { close(descriptor) }
+    if count < 0, errno == EAGAIN { return nil }
+    guard count > 0, let report = Report(bytes[..<count]) else {
+      end()
+      var text: [UInt8] = []
+      _ = diagnostics.drain(into: &text, upTo: 4_096)
+      throw SandboxError(
+        .workerLost, "a sandbox process ended unexpectedly: \(String(decoding: text, as: UTF8.self)). Try again.")
+    }
+    return report
+  }
+
+  /// Ends the sandbox and everything in it.
+  func end() {
+    guard isAlive else { return }
+    isAlive = false
+    Self.end(process, template)
+  }
+
+  private static func end(_ process: pid_t, _ template: pid_t) {
+    // The template is process 1 of its namespace: the kernel ends all others with it.
+    if template > 1 { _ = prsm_sandbox_kill(template) }
+    if !HostCommand.reap(process, milliseconds: 200) {
+      _ = prsm_sandbox_kill(process)
+      HostCommand.reap(process, milliseconds: 2_000)
+    }
+  }
+}
+
+/// The steps between spawning a sandbox and its template's being ready.
+private struct Starting {
+  let control: Descriptor
+  let information: Descriptor
+  let diagnostics: Descriptor
+  let deadline: Deadline
+  var template: pid_t = 0
+
+  private func failure(_ step: String) -> SandboxError {
+    var text: [UInt8] = []
+    _ = diagnostics.drain(into: &text, upTo: 4_096)
+    let said = String(decoding: text, as: UTF8.self).split(separator: "\n").suffix(3).joined(separator: " / ")
+    return SandboxError(
+      .cannotIsolate,
+      "the sandbox did not start (\(step)): \(said.isEmpty ? "no answer in time" : said). "
+        + "`prsm doctor` checks each thing that it needs.")
+  }
+
+  mutating func readTemplateNumber(closing writing: consuming Descriptor) throws(SandboxError) -> pid_t {
+    _ = consume writing
+    var bytes: [UInt8] = []
+    while deadline.millisecondsLeft > 0 {
+      var ready = [false]
+      _ = prsm_sandbox_poll([information.number], &ready, 1, min(deadline.millisecondsLeft, 1_000))
+      let state = information.drain(into: &bytes, upTo: 4_096)
+      if let range = String(decoding: bytes, as: UTF8.self).firstMatch(of: #/"child-pid":\s*(\d+)/#),
+        let number = pid_t(range.output.1)
+      {
+        template = number
+        return number
+      }
+      if state.ended { break }
+    }
+    throw failure("namespaces")
+  }
+
+  /// Sends the filter and the template in, and returns the listener that comes back.
+  func enter(_ setup: SandboxSetup) throws(SandboxError) -> Descriptor {
+    let files = [try Descriptor.sealed(setup.filter), try Descriptor.sealed(Array(PythonTemplate.launch.utf8))]
+    let message = Array(String(prsm_sandbox_seccomp_number()).utf8)
+    let numbers = files.map(\.number)
+    let sent = withExtendedLifetime(files) {
+      message.withUnsafeBytes { prsm_sandbox_send(control.number, $0.baseAddress, $0.count, numbers, 2, 1_000) }
+    }
+    guard sent == 0 else { throw failure("first message") }
+    while deadline.millisecondsLeft > 0 {
+      var ready = [false]
+      _ = prsm_sandbox_poll([control.number], &ready, 1, min(deadline.millisecondsLeft, 1_000))
+      guard ready[0] else { continue }
+      let (count, descriptor) = receiveOnce()
+      if let descriptor { return descriptor }
+      if count >= 0 { break }
+    }
+    throw failure("seccomp filter with notifications, which needs Linux 5.5 or later")
+  }
+
+  /// Lets the template load what it needs; from then on no new code comes in.
+  func awaitReady(_ listener: Descriptor) throws(SandboxError) {
+    while deadline.millisecondsLeft > 0 {
+      var ready = [false, false]
+      _ = prsm_sandbox_poll(
+        [listener.number, control.number], &ready, 2, min(deadline.millisecondsLeft, 1_000))
+      if ready[0] {
+        var notification = prsm_sandbox_notification()
+        if prsm_sandbox_notification_receive(listener.number, &notification) == 0 {
+          let wanted = prsm_sandbox_classify(&notification) != PRSM_SANDBOX_CALL_FORBIDDEN
+          _ = prsm_sandbox_notification_answer(listener.number, notification.identifier, wanted ? 0 : EPERM)
+        }
+      }
+      if ready[1] {
+        let (count, _) = receiveOnce()
+        if count > 0 { return }
+        if count == 0 { break }
+      }
+    }
+    throw failure("template")
+  }
+
+  private func receiveOnce() -> (count: Int, descriptor: Descriptor?) {
+    var bytes = [UInt8](repeating: 0, count: 256)
+    var descriptor: Int32 = -1
+    let count = bytes.withUnsafeMutableBytes {
+      prsm_sandbox_receive(control.number, $0.baseAddress, $0.count, &descriptor)
+    }
+    return (count, descriptor >= 0 ? Descriptor(owning: descriptor) : nil)
+  }
+}
