@@ -58,10 +58,12 @@ let package = Package(
         .linkedLibrary("stdc++"), .linkedLibrary("gomp"), .linkedLibrary("m"),
       ]
     ),
+    .target(name: "CPlayground"),
+    .target(name: "CSandbox", linkerSettings: [.linkedLibrary("seccomp", .when(platforms: [.linux]))]),
     .target(
       name: "Gateway",
       dependencies: [
-        "ModelInterface", "Telemetry", logging, lifecycle,
+        "CPlayground", "ModelInterface", "Telemetry", logging, lifecycle,
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HummingbirdTLS", package: "hummingbird"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -73,6 +75,7 @@ let package = Package(
       swiftSettings: house
     ),
     .target(name: "LlamaEngine", dependencies: ["CLlama", "ModelInterface"], swiftSettings: house + llamaHeaders),
+    .target(name: "ModelCatalog", dependencies: [crypto], swiftSettings: house),
     .target(name: "ModelInterface", swiftSettings: house),
     .target(name: "Multiformats", swiftSettings: house),
     .target(
@@ -96,6 +99,7 @@ let package = Package(
       ],
       swiftSettings: house
     ),
+    .target(name: "Sandbox", dependencies: ["CSandbox"], swiftSettings: house),
     .target(name: "Storage", dependencies: [grdb], swiftSettings: house),
     .target(
       name: "ScriptedProvider", dependencies: ["ModelInterface"], path: "Tests/ScriptedProvider", swiftSettings: house),
@@ -103,15 +107,19 @@ let package = Package(
     .executableTarget(
       name: "prsm",
       dependencies: [
-        "Access", "ModelInterface", "PRSMClient", "Storage", hummingbird, logging, crypto, grdb, lifecycle,
+        "Access", "Gateway", "LlamaEngine", "ModelCatalog", "ModelInterface", "PRSMClient", "Providers",
+        "Sandbox", "Storage", "Telemetry", hummingbird, logging, crypto, grdb, lifecycle,
         .product(name: "HummingbirdTLS", package: "hummingbird"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Yams", package: "Yams"),
       ],
-      swiftSettings: house
+      swiftSettings: house + llamaHeaders
     ),
+    .testTarget(name: "ModelCatalogTests", dependencies: ["ModelCatalog"], swiftSettings: house),
     .testTarget(name: "ModelInterfaceTests", dependencies: ["ModelInterface"], swiftSettings: house),
     .testTarget(name: "MultiformatsTests", dependencies: ["Multiformats"], swiftSettings: house),
+    .testTarget(name: "SandboxTests", dependencies: ["Sandbox"], swiftSettings: house),
   ]
 )

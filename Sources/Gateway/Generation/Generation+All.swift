@@ -7,23 +7,25 @@ extension Generation {
     var results: [Result]
     /// The model that answered.
     var model: String
-    /// The sum of what they took; the prompt, which they share, once.
+    /// The sum of what they took; a prompt that several share, once.
     var usage: Usage
     /// The times of the only answer; nil where there are several.
     var timings: Timings?
   }
 
-  /// Runs several generations at once. The first that fails stops the others.
+  /// Runs several generations, at most ``RequestLimits/concurrency`` at once. The first that fails stops the others.
+  ///
+  /// - Parameter sharing: how many successive requests have the same prompt, which counts once; nil for all.
   func all<Result: Sendable>(
-    _ requests: [GenerationRequest], for incoming: GatewayRequest, sharesPrompt: Bool = true,
+    _ requests: [GenerationRequest], for incoming: GatewayRequest, sharing: Int? = nil,
     _ body: @escaping @Sendable (Answer) async throws -> Result
   ) async throws -> Answers<Result> {
-    try await all(requests, for: incoming, sharesPrompt: sharesPrompt) { answer, _ in try await body(answer) }
+    try await all(requests, for: incoming, sharing: sharing) { answer, _ in try await body(answer) }
   }
 
   /// Runs several generations at once, telling each its index.
   func all<Result: Sendable>(
-    _ requests: [GenerationRequest], for incoming: GatewayRequest, sharesPrompt: Bool = true,
+    _ requests: [GenerationRequest], for incoming: GatewayRequest, sharing: Int? = nil,
     _ body: @escaping @Sendable (Answer, Int) async throws -> Result
   ) async throws -> Answers<Result> {
     typealias One = (index: Int, result: Result, completion: Completion?, model: String)
@@ -40,15 +42,21 @@ extension Generation {
         timings: only.completion?.timings)
     }
     let ones = try await withThrowingTaskGroup(of: One.self) { group in
-      for index in requests.indices { group.addTask { try await one(index) } }
+      var waiting = requests.indices.makeIterator()
+      for index in (0..<max(1, limits.concurrency)).compactMap({ _ in waiting.next() }) {
+        group.addTask { try await one(index) }
+      }
       var ones: [One] = []
-      for try await one in group { ones.append(one) }
+      for try await finished in group {
+        ones.append(finished)
+        if let index = waiting.next() { group.addTask { try await one(index) } }
+      }
       return ones.sorted { $0.index < $1.index }
     }
     var usage = Usage()
     for one in ones {
       guard var own = one.completion?.usage else { continue }
-      if sharesPrompt, one.index > 0 {
+      if one.index % max(1, sharing ?? requests.count) > 0 {
         own.promptTokens = 0
         own.cachedPromptTokens = 0
       }

@@ -100,27 +100,8 @@ struct ChatWriter: Sendable {
 
   private func logprobs(_ json: inout JSONText, _ tokens: [TokenLogprob]) {
     json.raw("{\"content\":")
-    json.array(tokens) { json, token in
-      json.raw("{")
-      candidate(&json, token.chosen)
-      json.raw(",\"top_logprobs\":")
-      json.array(token.alternatives) { json, other in
-        json.raw("{")
-        candidate(&json, other)
-        json.raw("}")
-      }
-      json.raw("}")
-    }
+    LogprobWriter.write(tokens, into: &json)
     json.raw(",\"refusal\":null}")
-  }
-
-  private func candidate(_ json: inout JSONText, _ candidate: TokenLogprob.Candidate) {
-    json.raw("\"token\":")
-    json.string(candidate.text)
-    json.raw(",\"logprob\":")
-    json.number(candidate.logprob)
-    json.raw(",\"bytes\":")
-    json.array(candidate.bytes) { json, byte in json.integer(Int(byte)) }
   }
 
   // MARK: chunks

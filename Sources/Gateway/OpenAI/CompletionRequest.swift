@@ -23,7 +23,8 @@ struct CompletionRequest: Sendable {
     let members = try Members(try incoming.json())
     try members.refuseUnknown(besides: Self.known)
     if let suffix = try members.string("suffix"), !suffix.isEmpty {
-      throw .invalid("suffix", "'suffix' is not offered: no model here fills in the middle.", code: "unsupported_parameter")
+      throw .invalid(
+        "suffix", "'suffix' is not offered: no model here fills in the middle.", code: "unsupported_parameter")
     }
     var request = GenerationRequest(
       model: try members.requiredString("model"), prompt: .text(""), context: incoming.context)
@@ -41,18 +42,22 @@ struct CompletionRequest: Sendable {
     if request.maximumOutputTokens == 0, !echoes {
       throw .invalid("max_tokens", "Invalid 'max_tokens': 0 is only allowed with 'echo'.", code: "out_of_range")
     }
-    choicesPerPrompt = try members.integer("n", in: 1...limits.choices) ?? 1
-    candidatesPerPrompt = max(choicesPerPrompt, try members.integer("best_of", in: 1...limits.choices) ?? choicesPerPrompt)
+    let choices = try members.integer("n", in: 1...limits.choices) ?? 1
+    let best = try members.integer("best_of", in: 1...limits.choices)
+    choicesPerPrompt = choices
+    let candidates = max(choices, best ?? 1)
+    candidatesPerPrompt = candidates
     if candidatesPerPrompt > choicesPerPrompt {
       guard !isStreamed else { throw .invalid("best_of", "'best_of' above 'n' cannot be streamed.") }
       // The candidates are compared by the mean of these.
       request.logprobs = alternatives ?? 0
     }
     let prompts = try PromptReader.prompts(members, "prompt", limit: limits.promptBatch)
-    candidates = prompts.flatMap { prompt in
-      var each = request
+    let template = request
+    self.candidates = prompts.flatMap { prompt in
+      var each = template
       each.prompt = prompt
-      return SamplingReader.choices(each, count: candidatesPerPrompt)
+      return SamplingReader.choices(each, count: candidates)
     }
   }
 }

@@ -110,11 +110,15 @@ package struct Gateway: Service {
     var modules: [any GatewayModule] = [
       ModelsModule(provider: services.provider),
       ChatModule(generation: generation),
+      CompletionsModule(generation: generation),
+      ResponsesModule(generation: generation),
+      EmbeddingsModule(generation: generation),
       HealthModule(
         version: configuration.version, metrics: services.metrics,
         unreadiness: { (draining.isDraining ? ["the node is shutting down"] : []) + (await services.unreadiness()) }),
     ]
     modules += services.modules
+    if configuration.servesPlayground { modules.append(PlaygroundModule()) }
     modules.append(
       OpenAPIModule(modules: modules, version: configuration.version, hasKeys: services.authenticator != nil))
     return modules

@@ -32,6 +32,8 @@ package struct GatewayConfiguration: Sendable {
   package var limits = ConnectionLimits()
   /// The limits of what a request may ask for.
   package var requests = RequestLimits()
+  /// Whether the playground is served at `/`.
+  package var servesPlayground = true
   /// How long a shutdown waits for answers that are being given.
   package var drainTime = Duration.seconds(30)
   /// How many threads serve connections; nil for one a core, at most four.
@@ -53,6 +55,8 @@ package struct GatewayConfiguration: Sendable {
 package struct RequestLimits: Sendable, Equatable {
   /// The most choices (`n`).
   package var choices = 16
+  /// How many answers to one request are worked on at once; further ones wait for these.
+  package var concurrency = 16
   /// The most prompts in one batch.
   package var promptBatch = 256
   /// The most texts in one request for embeddings.

@@ -18,6 +18,38 @@ enum Schemas {
         [("application/json", reference("ChatCompletion")), ("text/event-stream", ["type": "string"])])
     ], errors: providerErrors)
 
+  static let completions = Operation(
+    "createCompletion", "Continues a text.", tag: "OpenAI", requestSchema: reference("CompletionRequest"),
+    answers: [
+      Operation.Answer(
+        200, "The text, or its chunks as server-sent events.",
+        [("application/json", reference("Completion")), ("text/event-stream", ["type": "string"])])
+    ], errors: providerErrors)
+
+  static let createResponse = Operation(
+    "createResponse", "Answers a conversation, with items as input and output.", tag: "OpenAI",
+    requestSchema: reference("ResponseRequest"),
+    answers: [
+      Operation.Answer(
+        200, "The response, or its events as server-sent events.",
+        [("application/json", reference("Response")), ("text/event-stream", ["type": "string"])])
+    ], errors: providerErrors)
+
+  static let retrieveResponse = Operation(
+    "retrieveResponse", "An earlier response, while it is kept.", tag: "OpenAI", parameters: [responseParameter],
+    answers: [.json("The response.", reference("Response"))])
+
+  static let deleteResponse = Operation(
+    "deleteResponse", "Forgets a response.", tag: "OpenAI", parameters: [responseParameter],
+    answers: [.json("It is forgotten.", reference("DeletedResponse"))])
+
+  private static let responseParameter = Operation.Parameter(
+    "response", in: "path", "The response's identifier.", required: true, schema: ["type": "string", "minLength": 1])
+
+  static let embeddings = Operation(
+    "createEmbedding", "Vectors that stand for texts.", tag: "OpenAI", requestSchema: reference("EmbeddingRequest"),
+    answers: [.json("The vectors.", reference("EmbeddingList"))], errors: providerErrors)
+
   static let listModels = Operation(
     "listModels", "Lists the models that can be asked for.", tag: "OpenAI",
     answers: [.json("The models.", reference("ModelList"))])
@@ -48,5 +80,5 @@ enum Schemas {
   static let openAPI = Operation(
     "openAPI", "This description.", tag: "Node", answers: [.json("The description.", ["type": "object"])])
 
-  static let shared: [(name: String, schema: JSONSchema)] = []
+  static let shared: [(name: String, schema: JSONSchema)] = requests + answers
 }
