@@ -38,6 +38,12 @@ struct ToolCallReader {
     self.makeID = makeID
   }
 
+  /// An identifier of a call, unique enough within a conversation.
+  static func newID() -> String {
+    let letters = Array("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+    return "call_" + String((0..<24).map { _ in letters[Int.random(in: 0..<letters.count)] })
+  }
+
   /// Takes text; gives back what is no call, and the calls that are complete.
   mutating func append(_ text: [UInt8], isLast: Bool) -> (text: [UInt8], events: [GenerationEvent]) {
     held += text

@@ -45,16 +45,10 @@ final class DecodeCore {
       continuation.finish(throwing: GenerationError(.unavailable, "model \(plan.model) is being unloaded; try again"))
       return
     }
-    do throws(GenerationError) {
-      let grammar = try plan.grammar.map { text throws(GenerationError) in try Grammar(text, model: model) }
-      let sampler = Sampler(plan.sampling, prompt: plan.prompt, grammar: grammar)
-      let generation = Generation(id: id, plan: plan, sampler: sampler, continuation: continuation)
-      waiting.append(
-        generation, tenant: plan.context.tenant, priority: plan.context.priority, cost: Double(plan.greatestLength))
-    } catch {
-      loop?.noteStarted()
-      continuation.finish(throwing: error)
-    }
+    let sampler = Sampler(plan.sampling, prompt: plan.prompt, grammar: plan.grammar)
+    let generation = Generation(id: id, plan: plan, sampler: sampler, continuation: continuation)
+    waiting.append(
+      generation, tenant: plan.context.tenant, priority: plan.context.priority, cost: Double(plan.greatestLength))
   }
 
   func cancel(_ id: UInt64) {

@@ -9,8 +9,8 @@ struct GenerationPlan: Sendable {
   /// The most tokens to generate; what fits, where the request did not say.
   var limit: Int
   var reading: AnswerText.Reading
-  /// GBNF of what the answer must look like.
-  var grammar: String?
+  /// What the answer must look like.
+  var grammar: Grammar?
   var logprobs: Int?
   var echoesPrompt: Bool
   /// Whether control tokens are part of the text, as formats of function calls need.

@@ -5,14 +5,30 @@ struct RequestPlanner: Sendable {
   let model: LlamaModel
   let contextLength: Int
 
+  /// The most alternatives that are reported for a token.
+  static let maximumAlternatives = 128
+  /// The most calls that one answer is made to hold.
+  static let maximumCalls = 8
+
   /// - Throws: ``GenerationError``: `invalidRequest` naming the member at fault, or `contextLengthExceeded`.
   func plan(_ request: GenerationRequest) throws(GenerationError) -> GenerationPlan {
+    try SamplingCheck.check(request.sampling, model)
     var reading = AnswerText.Reading(stops: request.stopSequences)
+    let tools = request.toolChoice == .none ? [] : try offered(request)
     let prompt: [TokenID]
+    var grammar: Grammar?
     switch request.prompt {
     case .messages(let messages):
-      prompt = try ChatPrompt(model: model).tokens(messages)
+      let chat = ChatPrompt(model: model)
+      let rendered = try chat.render(messages, tools: tools, extra: extra(request))
+      prompt = chat.tokens(rendered)
       reading.hasReasoning = true
+      reading.isReasoningOpen = rendered.text.suffix(16).reversed().drop(while: \.isWhitespace).starts(with: ">kniht<")
+      if !tools.isEmpty {
+        reading.toolCalls = ToolCallReader(
+          names: Set(tools.map(\.name)), isSingle: !request.allowsParallelToolCalls, makeID: { ToolCallReader.newID() })
+        grammar = try callGrammar(request, tools, describesTools: rendered.describesTools)
+      }
     case .text(let text):
       prompt = model.tokenize(text, addsSpecial: true, parsesSpecial: false)
     case .tokens(let tokens):
@@ -20,11 +36,76 @@ struct RequestPlanner: Sendable {
     }
     let checked = try check(prompt)
     let limit = try limit(request, promptCount: checked.count)
-    try check(request.sampling)
+    if grammar == nil { grammar = try formatGrammar(request.responseFormat) }
     return GenerationPlan(
       context: request.context, model: model.name, prompt: checked, sampling: request.sampling, limit: limit,
-      reading: reading, grammar: nil, logprobs: request.logprobs.map { min(max(0, $0), 128) },
-      echoesPrompt: request.echoesPrompt, showsControlTokens: false)
+      reading: reading, grammar: grammar,
+      logprobs: request.logprobs.map { min(max(0, $0), Self.maximumAlternatives) }, echoesPrompt: request.echoesPrompt,
+      showsControlTokens: reading.toolCalls != nil)
+  }
+
+  private func offered(_ request: GenerationRequest) throws(GenerationError) -> [Tool] {
+    guard case .function(let name) = request.toolChoice else { return request.tools }
+    guard let tool = request.tools.first(where: { $0.name == name }) else {
+      throw GenerationError(
+        .invalidRequest(parameter: "tool_choice"), "tool_choice names \(name), which is not among the tools")
+    }
+    return [tool]
+  }
+
+  /// What a request says to the template beside the conversation.
+  private func extra(_ request: GenerationRequest) -> JSONObject {
+    var extra = request.passthrough["chat_template_kwargs"]?.object ?? [:]
+    if let effort = request.reasoningEffort {
+      if extra["enable_thinking"] == nil { extra["enable_thinking"] = .bool(effort != "none" && effort != "minimal") }
+      if extra["reasoning_effort"] == nil { extra["reasoning_effort"] = .string(effort) }
+    }
+    return extra
+  }
+
+  private func callGrammar(
+    _ request: GenerationRequest, _ tools: [Tool], describesTools: Bool
+  ) throws(GenerationError) -> Grammar? {
+    switch request.toolChoice {
+    case .automatic, .none: return nil
+    case .required, .function: break
+    }
+    let isTagged = describesTools || model.chatTemplate?.source.contains("<tool_call>") == true
+    let calls = request.allowsParallelToolCalls && isTagged && request.toolChoice == .required ? Self.maximumCalls : 1
+    let text: String
+    do throws(GrammarError) {
+      text = try ToolCallGrammar.grammar(
+        for: tools, opening: isTagged ? "<tool_call>\n" : "", closing: isTagged ? "\n</tool_call>" : "",
+        maximumCalls: calls)
+    } catch {
+      throw GenerationError(.invalidRequest(parameter: "tools"), "\(error)")
+    }
+    return try grammar(text, "tools")
+  }
+
+  private func formatGrammar(_ format: ResponseFormat) throws(GenerationError) -> Grammar? {
+    switch format {
+    case .text: return nil
+    case .jsonObject: return try grammar(JSONSchemaGrammar.anyObject, "response_format")
+    case .grammar(let text): return try grammar(text, "grammar")
+    case .jsonSchema(_, let schema, let isStrict):
+      let text: String
+      do throws(GrammarError) {
+        text = try JSONSchemaGrammar.grammar(for: schema, isStrict: isStrict)
+      } catch {
+        throw GenerationError(.invalidRequest(parameter: "response_format"), "\(error)")
+      }
+      return try grammar(text, "response_format")
+    }
+  }
+
+  private func grammar(_ text: String, _ parameter: String) throws(GenerationError) -> Grammar {
+    guard let grammar = Grammar(text, model: model) else {
+      throw GenerationError(
+        .invalidRequest(parameter: parameter),
+        "the grammar cannot be read; llama.cpp says: \(LlamaLog.recent.suffix(2).joined(separator: "; "))")
+    }
+    return grammar
   }
 
   private func check(_ prompt: [TokenID]) throws(GenerationError) -> [TokenID] {
@@ -50,19 +131,20 @@ struct RequestPlanner: Sendable {
     }
     let room = contextLength - promptCount
     guard room > 0 || (room == 0 && request.maximumOutputTokens == 0) else {
+      let requested = promptCount.addingReportingOverflow(request.maximumOutputTokens ?? 1)
       throw GenerationError(
-        .contextLengthExceeded(limit: contextLength, requested: promptCount + (request.maximumOutputTokens ?? 1)),
-        "the prompt has \(promptCount) tokens and the context window of \(model.name) is \(contextLength), answer included; "
-          + "shorten the prompt")
+        .contextLengthExceeded(limit: contextLength, requested: requested.overflow ? .max : requested.partialValue),
+        "the prompt has \(promptCount) tokens and the context window of \(model.name) is \(contextLength), answer "
+          + "included; shorten the prompt")
     }
     return min(request.maximumOutputTokens ?? room, room)
   }
+}
 
-  private func check(_ sampling: SamplingParameters) throws(GenerationError) {
-    func need(_ holds: Bool, _ parameter: String, _ expected: String) throws(GenerationError) {
-      guard !holds else { return }
-      throw GenerationError(.invalidRequest(parameter: parameter), "\(parameter) must be \(expected)")
-    }
+/// Checks the ranges of sampling parameters.
+enum SamplingCheck {
+  /// - Throws: ``GenerationError`` of kind `invalidRequest` naming the parameter and its range.
+  static func check(_ sampling: SamplingParameters, _ model: LlamaModel) throws(GenerationError) {
     try need((0...100).contains(sampling.temperature), "temperature", "between 0 and 2")
     try need(sampling.topP > 0 && sampling.topP <= 1, "top_p", "above 0 and at most 1")
     try need(sampling.topK >= 0, "top_k", "0 for all, or more")
@@ -74,7 +156,12 @@ struct RequestPlanner: Sendable {
     for (token, bias) in sampling.logitBias {
       try need(
         model.contains(token) && bias.isFinite, "logit_bias",
-        "finite numbers for tokens of the vocabulary; \(token) is not")
+        "finite numbers for tokens below \(model.vocabularySize); \(token) has \(bias)")
     }
+  }
+
+  private static func need(_ holds: Bool, _ parameter: String, _ expected: String) throws(GenerationError) {
+    guard !holds else { return }
+    throw GenerationError(.invalidRequest(parameter: parameter), "\(parameter) must be \(expected)")
   }
 }

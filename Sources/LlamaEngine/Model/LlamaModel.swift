@@ -12,13 +12,17 @@ final class LlamaModel: @unchecked Sendable {
   /// The context window it was trained for, in tokens.
   let trainedContext: Int
   let embeddingSize: Int
-  let chatTemplate: String?
+  /// How conversations are put into words; nil where the file says nothing that can be read.
+  let chatTemplate: ChatTemplate?
+  /// Why the file's own template is not used.
+  let chatTemplateFault: String?
   /// Bytes of all its tensors.
   let weightBytes: Int
   let parameterCount: Int
   /// Whether a sequence can lose its tail, which recurrent state cannot.
   let canTruncate: Bool
   let startToken: TokenID?
+  let endToken: TokenID?
   /// Whether the tokenizer puts ``startToken`` in front.
   let addsStart: Bool
   /// Spellings of control tokens, longest first, which must not be recognised in a stranger's text.
@@ -52,13 +56,23 @@ final class LlamaModel: @unchecked Sendable {
     vocabularySize = size
     trainedContext = Int(llama_model_n_ctx_train(pointer))
     embeddingSize = Int(llama_model_n_embd_out(pointer))
-    chatTemplate = llama_model_chat_template(pointer, nil).map { String(cString: $0) }
+    do throws(TemplateError) {
+      chatTemplate = try llama_model_chat_template(pointer, nil).map { source throws(TemplateError) in
+        try ChatTemplate(String(cString: source))
+      }
+      chatTemplateFault = nil
+    } catch {
+      chatTemplate = nil
+      chatTemplateFault = error.reason
+    }
     weightBytes = Int(clamping: llama_model_size(pointer))
     parameterCount = Int(clamping: llama_model_n_params(pointer))
     canTruncate =
       !llama_model_is_recurrent(pointer) && !llama_model_is_hybrid(pointer) && !llama_model_is_diffusion(pointer)
     let start = llama_vocab_bos(vocabulary)
     startToken = start >= 0 && Int(start) < size ? start : nil
+    let end = llama_vocab_eos(vocabulary)
+    endToken = end >= 0 && Int(end) < size ? end : nil
     addsStart = llama_vocab_get_add_bos(vocabulary) && startToken != nil
     var pieces: [[UInt8]] = []
     pieces.reserveCapacity(size)

@@ -1,19 +1,22 @@
 import CLlama
 import ModelInterface
 
-/// Where an answer stands in a grammar. Used by one thread at a time.
-final class Grammar {
+/// Where an answer stands in a grammar.
+///
+/// `@unchecked Sendable`: whoever reads the grammar makes it and hands it to the loop, which alone uses it from then on.
+final class Grammar: @unchecked Sendable {
   private let pointer: UnsafeMutablePointer<llama_sampler>
 
-  /// - Throws: ``GenerationError`` of kind `invalidRequest` where llama.cpp cannot read the grammar.
-  init(_ text: String, model: LlamaModel) throws(GenerationError) {
-    guard let pointer = prsm_grammar_make(model.vocabulary, text) else {
-      throw GenerationError(
-        .invalidRequest(parameter: "response_format"),
-        "the grammar cannot be read; llama.cpp says: \(LlamaLog.recent.suffix(2).joined(separator: "; "))")
-    }
+  /// Nil where llama.cpp cannot read the grammar; it then says why in its log.
+  init?(_ text: String, model: LlamaModel) {
+    guard text.utf8.count <= Self.maximumBytes, !text.utf8.contains(0),
+      let pointer = prsm_grammar_make(model.vocabulary, text)
+    else { return nil }
     self.pointer = pointer
   }
+
+  /// The longest grammar that is read.
+  static let maximumBytes = 4 << 20
 
   deinit {
     llama_sampler_free(pointer)
@@ -24,8 +27,6 @@ final class Grammar {
   func accept(_ token: TokenID) -> Bool { prsm_grammar_accept(pointer, token) }
 
   func mask(_ logits: UnsafeMutableBufferPointer<Float>, scratch: Sampler.Scratch) -> Bool {
-    scratch.tokenData.withUnsafeMutableBufferPointer {
-      prsm_grammar_mask(pointer, logits.baseAddress, Int32(logits.count), $0.baseAddress)
-    }
+    prsm_grammar_mask(pointer, logits.baseAddress, Int32(logits.count), scratch.roomForGrammar().baseAddress)
   }
 }

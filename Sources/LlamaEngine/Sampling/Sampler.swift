@@ -12,13 +12,30 @@ struct Sampler {
 
   /// Room for sampling that all requests of a loop share.
   final class Scratch {
-    var logits: [Float]
-    var candidates: [prsm_candidate]
-    lazy var tokenData = [llama_token_data](repeating: llama_token_data(), count: logits.count)
+    let logits: UnsafeMutableBufferPointer<Float>
+    let candidates: UnsafeMutableBufferPointer<prsm_candidate>
+    /// Made when a grammar first needs it.
+    private(set) lazy var tokenData = UnsafeMutableBufferPointer<llama_token_data>.allocate(capacity: logits.count)
+    private var hasTokenData = false
 
     init(vocabularySize: Int) {
-      logits = [Float](repeating: 0, count: vocabularySize)
-      candidates = [prsm_candidate](repeating: prsm_candidate(), count: vocabularySize)
+      logits = .allocate(capacity: vocabularySize)
+      logits.initialize(repeating: 0)
+      candidates = .allocate(capacity: vocabularySize)
+      candidates.initialize(repeating: prsm_candidate())
+    }
+
+    /// The room for grammars.
+    func roomForGrammar() -> UnsafeMutableBufferPointer<llama_token_data> {
+      if !hasTokenData { tokenData.initialize(repeating: llama_token_data()) }
+      hasTokenData = true
+      return tokenData
+    }
+
+    deinit {
+      logits.deallocate()
+      candidates.deallocate()
+      if hasTokenData { tokenData.deallocate() }
     }
   }
 
@@ -40,21 +57,20 @@ struct Sampler {
     guard changesLogits || grammar != nil else {
       return choose(base, count, scratch)
     }
-    return scratch.logits.withUnsafeMutableBufferPointer { copy -> TokenID? in
-      guard let changed = copy.baseAddress, copy.count == logits.count else { return nil }
-      changed.update(from: base, count: logits.count)
-      change(copy)
-      guard let grammar else { return choose(changed, count, scratch) }
-      // Drawing again without what was refused gives the distribution of the allowed tokens; a few draws are far
-      // cheaper than asking the grammar about the whole vocabulary.
-      for _ in 0..<Self.cheapDraws {
-        guard let token = choose(changed, count, scratch) else { break }
-        if grammar.allows(token) { return token }
-        changed[Int(token)] = -.infinity
-      }
-      guard grammar.mask(copy, scratch: scratch) else { return nil }
-      return choose(changed, count, scratch)
+    let copy = scratch.logits
+    guard let changed = copy.baseAddress, copy.count == logits.count else { return nil }
+    changed.update(from: base, count: logits.count)
+    change(copy)
+    guard let grammar else { return choose(changed, count, scratch) }
+    // Drawing again without what was refused gives the distribution of the allowed tokens; a few draws are far
+    // cheaper than asking the grammar about the whole vocabulary.
+    for _ in 0..<Self.cheapDraws {
+      guard let token = choose(changed, count, scratch) else { break }
+      if grammar.allows(token) { return token }
+      changed[Int(token)] = -.infinity
     }
+    guard grammar.mask(copy, scratch: scratch) else { return nil }
+    return choose(changed, count, scratch)
   }
 
   /// Takes note of the token that follows.
@@ -92,9 +108,7 @@ struct Sampler {
         top_k: Int32(clamping: parameters.topK), typical_p: parameters.typicalP, top_p: parameters.topP,
         min_p: parameters.minP, temperature: parameters.temperature)
       let uniform = random.uniform()
-      token = scratch.candidates.withUnsafeMutableBufferPointer {
-        prsm_draw(logits, count, &filters, uniform, $0.baseAddress)
-      }
+      token = prsm_draw(logits, count, &filters, uniform, scratch.candidates.baseAddress)
     }
     return token >= 0 ? token : nil
   }
