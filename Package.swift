@@ -76,6 +76,7 @@ let package = Package(
     ),
     .target(name: "LlamaEngine", dependencies: ["CLlama", "ModelInterface"], swiftSettings: house + llamaHeaders),
     .target(name: "ModelCatalog", dependencies: [crypto], swiftSettings: house),
+    .target(name: "Content", dependencies: ["Multiformats", crypto], swiftSettings: house),
     .target(name: "ModelInterface", swiftSettings: house),
     .target(name: "Multiformats", swiftSettings: house),
     .target(
@@ -118,6 +119,7 @@ let package = Package(
       swiftSettings: house + llamaHeaders
     ),
     .testTarget(name: "ModelCatalogTests", dependencies: ["ModelCatalog"], swiftSettings: house),
+    .testTarget(name: "ContentTests", dependencies: ["Content", "Multiformats"], swiftSettings: house),
     .testTarget(name: "ModelInterfaceTests", dependencies: ["ModelInterface"], swiftSettings: house),
     .testTarget(name: "MultiformatsTests", dependencies: ["Multiformats"], swiftSettings: house),
     .testTarget(name: "SandboxTests", dependencies: ["Sandbox"], swiftSettings: house),
