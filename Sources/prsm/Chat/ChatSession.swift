@@ -3,7 +3,7 @@ import ModelInterface
 
 /// A person and a model at a terminal.
 final class ChatSession {
-  private let source: ModelSource
+  private let source: AnswerSource
   private let sampling: SamplingOptions
   private let style = Style(descriptor: STDOUT_FILENO, environment: ProcessInfo.processInfo.environment)
   private let reader: LineReader
@@ -12,7 +12,7 @@ final class ChatSession {
   private var history: History
   private var input = MultilineInput()
 
-  init(source: ModelSource, sampling: SamplingOptions, conversation: Conversation, history: History) {
+  init(source: AnswerSource, sampling: SamplingOptions, conversation: Conversation, history: History) {
     self.source = source
     self.sampling = sampling
     self.conversation = conversation

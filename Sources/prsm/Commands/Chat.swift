@@ -35,7 +35,7 @@ struct Chat: AsyncParsableCommand {
     if let question, question.allSatisfy(\.isWhitespace) {
       throw CommandFailure.usage("standard input is empty; expected a question")
     }
-    let source = try await ModelSource.open(node, preferring: model)
+    let source = try await AnswerSource.open(node, preferring: model)
     do {
       let conversation = Conversation(system: system, model: try source.model(named: model))
       if let question {
@@ -55,7 +55,7 @@ struct Chat: AsyncParsableCommand {
   }
 
   /// One question, one answer, and nothing else on standard output.
-  private func answer(_ question: String, _ conversation: Conversation, _ source: ModelSource) async throws {
+  private func answer(_ question: String, _ conversation: Conversation, _ source: AnswerSource) async throws {
     var conversation = conversation
     conversation.ask(question)
     var request = sampling.request(model: conversation.model, prompt: .messages(conversation.messages))

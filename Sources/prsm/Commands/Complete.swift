@@ -43,7 +43,7 @@ struct Complete: AsyncParsableCommand {
 
   func run() async throws {
     let text = try readPrompt()
-    let source = try await ModelSource.open(node, preferring: model)
+    let source = try await AnswerSource.open(node, preferring: model)
     do {
       try await run(text, source)
       await source.close()
@@ -63,7 +63,7 @@ struct Complete: AsyncParsableCommand {
     return text
   }
 
-  private func run(_ text: String, _ source: ModelSource) async throws {
+  private func run(_ text: String, _ source: AnswerSource) async throws {
     let name = try source.model(named: model)
     var request = sampling.request(model: name, prompt: .text(text))
     request.maximumOutputTokens = sampling.maxTokens ?? 256

@@ -59,6 +59,6 @@ struct Serve: AsyncParsableCommand {
     if insecureAllowPlaintext { flags[Settings.allowsPlaintext.path] = "true" }
     if insecureAllowAnonymous { flags[Settings.allowsAnonymous.path] = "true" }
     let configuration = try Configuration.load(path: config, flags: flags)
-    try await Node.run(configuration)
+    try await Node(configuration).run()
   }
 }

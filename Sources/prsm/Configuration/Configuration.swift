@@ -17,6 +17,7 @@ struct Configuration: Sendable {
   var parallel: Int
   var threads: Int?
   var aliases: [String: String]
+  var upstreams: [UpstreamConfiguration]
   var bodySize: Int
   var outputTokens: Int
   var requestTime: Duration
@@ -49,6 +50,7 @@ struct Configuration: Sendable {
     parallel = sources.value(Settings.parallel)
     threads = sources.value(Settings.threads)
     aliases = sources.value(Settings.aliases)
+    upstreams = sources.value(Settings.upstreams)
     bodySize = sources.value(Settings.bodySize)
     outputTokens = sources.value(Settings.outputTokens)
     requestTime = sources.value(Settings.requestTime)

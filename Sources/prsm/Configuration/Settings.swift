@@ -50,6 +50,10 @@ enum Settings {
     "models.aliases", Form<String>.word("the name of a model").map(of: "names, each with the model it stands for"),
     default: [:], "none", "Other names under which models answer, such as `gpt-4o-mini`.")
 
+  static let upstreams = Setting(
+    "upstreams", .upstreams, default: [], "none",
+    "OpenAI-compatible APIs that answer for more models, by name, each with `url`, `models` and perhaps `api-key`.")
+
   static let bodySize = Setting(
     "limits.body", .bytes((1 << 10)...(1 << 30)), default: 16 << 20, "16 MiB", "The largest request body.")
   static let outputTokens = Setting(
@@ -84,7 +88,7 @@ enum Settings {
     certificate.outline, key.outline,
     apiKey.outline, requiresKey.outline,
     defaultModel.outline, preload.outline, memory.outline, contextLength.outline, parallel.outline, threads.outline,
-    aliases.outline,
+    aliases.outline, upstreams.outline,
     bodySize.outline, outputTokens.outline, requestTime.outline, connections.outline, shutdownTime.outline,
     logLevel.outline, logFormat.outline,
     traceEndpoint.outline, traceToken.outline, serviceName.outline,

@@ -1,8 +1,207 @@
-enum Node {
-  static func run(_ configuration: Configuration) async throws {
+import Access
+import Foundation
+import Gateway
+import LlamaEngine
+import Logging
+import ModelCatalog
+import ModelInterface
+import Providers
+import ServiceLifecycle
+import Synchronization
+import Telemetry
+import UnixSignals
+
+/// A node: all rooms wired together, from the configuration to the open port, until it is told to stop.
+struct Node {
+  let configuration: Configuration
+  let environment: [String: String]
+
+  init(_ configuration: Configuration, environment: [String: String] = ProcessInfo.processInfo.environment) {
+    self.configuration = configuration
+    self.environment = environment
+  }
+
+  /// Serves until SIGTERM or SIGINT, and then until what was being written is finished.
+  ///
+  /// - Throws: ``CommandFailure``: `unavailable` where something that is needed is not there, `usage` where it would
+  ///   serve others unprotected.
+  func run() async throws {
+    // A client that goes away must end its own answer only.
+    signal(SIGPIPE, SIG_IGN)
     let folder = DataFolder(path: configuration.dataDir)
     try folder.prepare()
     let lock = try folder.hold()
-    _ = lock
+    let logger = NodeLog.logger(configuration)
+    let models = try ModelFolder(folder, defaultModel: configuration.defaultModel, aliases: configuration.aliases)
+    if let added = try await models.adoptFetchedModel(environment: environment) {
+      Output.note("added the model \(added.name), which was fetched before")
+    }
+    try await checkNames(models)
+    let ring = try NodeStore.keyRing(in: folder)
+    let authenticator = try authenticator(ring)
+    warnLoudly(authenticator)
+
+    let engine = LocalModels(source: models, configuration: engineConfiguration)
+    let upstreams = try Upstreams(configuration.upstreams, environment: environment)
+    let readiness = Readiness()
+    let gateway = try gateway(provider(engine, upstreams), authenticator, readiness, models, logger) { address in
+      let usable = Self.usable(address)
+      lock.write(address: usable)
+      Self.announce(address, usable, authenticator != nil)
+    }
+    var group = ServiceGroupConfiguration(
+      services: [
+        .init(service: EngineService(models: engine, drainTime: configuration.shutdownTime)),
+        .init(
+          service: PreloadService(
+            models: engine, names: try await preloadNames(models), readiness: readiness, logger: logger)),
+        .init(service: gateway),
+      ], gracefulShutdownSignals: [.sigterm, .sigint], logger: NodeLog.quiet(logger))
+    group.maximumGracefulShutdownDuration = configuration.shutdownTime + .seconds(10)
+    do {
+      try await ServiceGroup(configuration: group).run()
+    } catch let error as GatewayStartError {
+      await upstreams.close()
+      throw CommandFailure(error)
+    }
+    await upstreams.close()
+    withExtendedLifetime(lock) {}
+  }
+
+  /// The models of this machine first, then those of upstreams.
+  private func provider(_ engine: LocalModels, _ upstreams: Upstreams) -> any ModelProvider {
+    guard !upstreams.providers.isEmpty else { return engine }
+    return ModelDirectory([engine] + upstreams.providers, fixed: upstreams.models.mapValues { $0 + 1 })
+  }
+
+  private var engineConfiguration: LocalModels.Configuration {
+    var local = LocalModels.Configuration()
+    local.engine.maximumActive = configuration.parallel
+    local.engine.cacheTokens = configuration.contextLength
+    local.engine.threads = configuration.threads
+    local.memoryBudget = configuration.memory ?? Int(clamping: ProcessInfo.processInfo.physicalMemory / 4 * 3)
+    return local
+  }
+
+  /// A default model, an alias or a model to preload that does not exist is a mistake that should not wait for the first
+  /// request.
+  private func checkNames(_ models: ModelFolder) async throws(CommandFailure) {
+    let known =
+      try await models.models().flatMap { [$0.name] + $0.aliases }
+      + configuration.upstreams.flatMap { $0.models.map(\.name) }
+    let wanted =
+      [(Settings.defaultModel.path, configuration.defaultModel)]
+      + configuration.preload.map { (Settings.preload.path, Optional($0)) }
+      + configuration.aliases.sorted { $0.key < $1.key }.map { (Settings.aliases.path, Optional($0.value)) }
+    for (path, name) in wanted {
+      guard let name, !known.contains(name) else { continue }
+      let advice =
+        NearestName.find(name, among: known).map { "did you mean `\($0)`?" }
+        ?? (ModelRecipe.all.contains { $0.name == name }
+          ? "get it with `prsm models pull \(name)`" : "`prsm models list` shows what there is")
+      throw .usage("\(path): there is no model `\(name)` in \(configuration.dataDir); \(advice)")
+    }
+  }
+
+  /// Nil where nobody is asked for a key.
+  private func authenticator(_ ring: KeyRing) throws(CommandFailure) -> KeyRingAuthenticator? {
+    if let secret = configuration.apiKey {
+      let key = try secret.reveal(environment: environment)
+      guard key.utf8.count >= 16 else {
+        throw .usage("access.api-key: expected at least 16 characters, found fewer; make one with `prsm keys create`")
+      }
+      ring.accept(configured: key)
+    }
+    let hasKeys = try KeyFailure.translated { () throws(AccessError) in try ring.hasKeys() }
+    let isRequired = configuration.requiresKey ?? (hasKeys || !configuration.listen.isLoopback)
+    if configuration.allowsAnonymous, configuration.requiresKey != true { return nil }
+    guard isRequired else { return nil }
+    guard hasKeys else {
+      throw .usage(
+        "\(configuration.listen) is to ask for API keys, and there are none yet; make one with `prsm keys create NAME`"
+          + (FilePath.expandingHome("~/.prsm") == configuration.dataDir ? "" : " --data-dir \(configuration.dataDir)"))
+    }
+    return KeyRingAuthenticator(ring: ring)
+  }
+
+  private func warnLoudly(_ authenticator: KeyRingAuthenticator?) {
+    guard !configuration.listen.isLoopback else { return }
+    let style = Style(descriptor: STDERR_FILENO, environment: environment)
+    if authenticator == nil {
+      Output.note(
+        style.bold(style.red("INSECURE: "))
+          + "anybody who reaches \(configuration.listen) can use this node without a key")
+    }
+    if configuration.certificate == nil {
+      Output.note(
+        style.bold(style.red("INSECURE: "))
+          + "\(configuration.listen) is served without TLS; keys and prompts can be read on the way")
+    }
+  }
+
+  private func preloadNames(_ models: ModelFolder) async throws(CommandFailure) -> [String] {
+    let first = try await models.models().first.map { [$0.name] } ?? []
+    return first + configuration.preload.filter { !first.contains($0) }
+  }
+
+  private func gateway(
+    _ provider: any ModelProvider, _ authenticator: KeyRingAuthenticator?, _ readiness: Readiness,
+    _ models: ModelFolder,
+    _ logger: Logger, onListening: @escaping @Sendable (ListeningAddress) async -> Void
+  ) throws(CommandFailure) -> Gateway {
+    var settings = GatewayConfiguration()
+    settings.host = configuration.listen.host
+    settings.port = configuration.listen.port
+    if let certificate = configuration.certificate, let key = configuration.key {
+      settings.tls = .init(certificateFile: certificate, keyFile: key)
+    }
+    // What is missing was asked for by name, one by one, when the configuration was checked.
+    settings.allowsInsecureExposure = configuration.allowsAnonymous || configuration.allowsPlaintext
+    settings.maximumConnections = configuration.connections
+    settings.limits.bodyBytes = configuration.bodySize
+    settings.requests.outputTokens = configuration.outputTokens
+    settings.requests.time = configuration.requestTime
+    settings.drainTime = configuration.shutdownTime
+    settings.version = PRSM.version
+    var services = GatewayServices(provider: provider, logger: logger)
+    services.authenticator = authenticator
+    services.metrics.addProcessMetrics()
+    let hasUpstreams = !configuration.upstreams.isEmpty
+    services.unreadiness = {
+      let hasModels = await !models.entries().isEmpty || hasUpstreams
+      return hasModels
+        ? readiness.reasons : ["there is no model yet; get one with `prsm models pull smollm2-135m-instruct`"]
+    }
+    do throws(GatewayStartError) {
+      return try Gateway(configuration: settings, services: services, onListening: onListening)
+    } catch {
+      throw CommandFailure(error)
+    }
+  }
+
+  /// Where programs on this machine reach the node: an address that stands for all addresses is none to connect to.
+  private static func usable(_ address: ListeningAddress) -> String {
+    var usable = address
+    if ["0.0.0.0", "::", "[::]"].contains(usable.host) { usable.host = "127.0.0.1" }
+    return "\(usable)"
+  }
+
+  private static func announce(_ address: ListeningAddress, _ usable: String, _ needsKey: Bool) {
+    Output.line("listening on \(address)")
+    Output.note(
+      """
+        in a browser    \(usable)/
+        in OpenAI's SDK base_url="\(usable)/v1"\(needsKey ? " and a key from `prsm keys create`" : ", any key")
+        in a terminal   prsm chat
+      """)
+  }
+}
+
+extension CommandFailure {
+  init(_ error: GatewayStartError) {
+    switch error {
+    case .unprotected, .certificate: self.init(.usage, error.description)
+    case .address: self.init(.unavailable, error.description)
+    }
   }
 }

@@ -3,7 +3,7 @@ import ModelInterface
 import PRSMClient
 
 /// Where `chat` and `complete` get their answers: a node that answers, or a model in this process.
-struct ModelSource: Sendable {
+struct AnswerSource: Sendable {
   let provider: any ModelProvider
   /// Where the answers come from, in words.
   let place: String
@@ -30,14 +30,14 @@ struct ModelSource: Sendable {
     return name
   }
 
-  static func remote(_ client: PRSMClient) async throws(CommandFailure) -> ModelSource {
+  static func remote(_ client: PRSMClient) async throws(CommandFailure) -> AnswerSource {
     let listings: [ModelListing]
     do throws(PRSMClientError) {
       listings = try await client.models()
     } catch {
       throw CommandFailure(error)
     }
-    return ModelSource(
+    return AnswerSource(
       provider: RemoteNode(client: client), place: "at \(client.baseURL)",
       models: listings.map { ModelDescriptor($0) }, close: {})
   }

@@ -6,11 +6,13 @@ struct Models: AsyncParsableCommand {
     commandName: "models",
     abstract: "List, pull, add, remove and inspect models.",
     discussion: """
+      Models are kept in the data folder. A node that is running takes notice of what is added and removed.
+
       EXAMPLES
         prsm models list
         prsm models pull smollm2-135m-instruct
         prsm models add ~/Downloads/other.gguf --name other
       """,
-    subcommands: [ModelsList.self]
+    subcommands: [ModelsList.self, ModelsPull.self, ModelsAdd.self, ModelsRemove.self, ModelsInspect.self]
   )
 }
