@@ -152,7 +152,8 @@ def a_required_tool_is_called_with_valid_arguments():
     assert answer.choices[0].finish_reason == "tool_calls" and call.function.name == "get_weather" and call.id
     assert json.loads(call.function.arguments)["unit"] in ("c", "f")
     pieces = [c.choices[0].delta for c in client.chat.completions.create(**options, stream=True) if c.choices]
-    arguments = "".join(t.function.arguments or "" for p in pieces for t in p.tool_calls or [])
+    first = [t for p in pieces for t in p.tool_calls or [] if t.index == 0]
+    arguments = "".join(t.function.arguments or "" for t in first)
     assert json.loads(arguments) == json.loads(call.function.arguments)
     follow_up = ask + [
         answer.choices[0].message.model_dump(exclude_none=True),
