@@ -51,7 +51,7 @@ package actor Sandbox {
   }
 
   deinit {
-    queue.close(lanes: lanes)
+    if !isShutDown { queue.close(lanes: lanes) }
   }
 
   /// Runs a program, and its test if it has one.
@@ -110,11 +110,14 @@ package actor Sandbox {
     try await prepare(.parses, sources).map { $0 != nil }
   }
 
-  /// Ends all workers. Runs in progress come to their end; what waits fails with ``SandboxError/Code/shutDown``.
+  /// Ends all workers, and returns when they are gone. Runs in progress come to their end; what waits fails with
+  /// ``SandboxError/Code/shutDown``.
   package func shutdown() async {
-    guard !isShutDown else { return }
-    isShutDown = true
-    queue.close(lanes: lanes)
+    if !isShutDown {
+      isShutDown = true
+      queue.close(lanes: lanes)
+    }
+    await queue.awaitEnd(ofLanes: lanes)
   }
 
   private func prepare(_ service: SandboxService, _ sources: [String]) async throws -> [String?] {

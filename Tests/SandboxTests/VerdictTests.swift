@@ -48,9 +48,10 @@ struct VerdictTests {
     #expect(
       try await judge("def f(n): return n", "assert g(1) == 1")
         == .brokenTest(message: "NameError: name 'g' is not defined"))
-    #expect(
-      try await judge("def f(n) return n", "assert f(1) == 1")
-        == .syntaxError(message: "expected ':'", line: 1))
+    guard case .syntaxError(_, 1) = try await judge("def f(n) return n", "assert f(1) == 1") else {
+      Issue.record("a program that does not parse has a syntax error")
+      return
+    }
     #expect(try await judge("def f(n):\n  while True: pass", "assert f(1) == 1") == .timedOut(.wall))
   }
 

@@ -5,9 +5,8 @@ extension PythonTemplate {
     PROGRAM = "<program>"
 
     def confine(limits, descriptors):
-        """Its own session, its own descriptors, its own limits."""
+        """Its own descriptors, its own limits."""
         _, cpu_seconds, memory, file_bytes, open_files = limits[:5]
-        os.setsid()
         high = [os.dup2(descriptor, 300 + place, inheritable=False) for place, descriptor in enumerate(descriptors)]
         os.closerange(0, 300)
         for place, descriptor in enumerate(high[1:]):

@@ -15,7 +15,8 @@ extension PythonTemplate {
         "_bisect _blake2 _bz2 _contextvars _csv _datetime _decimal _elementtree _hashlib _heapq _json _lzma _md5 _opcode "
         "_pickle _posixsubprocess _queue _random _sha1 _sha2 _sha256 _sha3 _sha512 _socket _sqlite3 _statistics _struct "
         "_uuid _zoneinfo array binascii cmath fcntl grp math mmap pyexpat select termios unicodedata zlib "
-        "bisect collections.abc copy functools heapq itertools operator random re string typing"
+        "bisect collections.abc copy dataclasses datetime decimal fractions functools heapq itertools operator random re "
+        "statistics string typing"
     ).split():
         try:
             __import__(name)

@@ -59,7 +59,33 @@ final class ControlGroup: Sendable {
   }
 
   deinit {
-    for folder in folders { rmdir(folder) }
+    remove()
+  }
+
+  /// Removes the group once its processes have ended; the kernel may take a moment to count them out.
+  func remove() {
+    for _ in 0..<20 {
+      let left = folders.filter { rmdir($0) != 0 && errno == EBUSY }
+      if left.isEmpty { return }
+      usleep(2_000)
+    }
+  }
+
+  /// Removes groups that a process left which did not live to do so itself. A group with processes in it stays.
+  static func sweep() {
+    let parents: [String]
+    switch place {
+    case .unified(let folder): parents = [folder]
+    case .separate(let memory, let processes): parents = [memory, processes]
+    case nil: parents = []
+    }
+    for parent in parents {
+      for name in (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? [] where name.hasPrefix("prsm-") {
+        let parts = name.split(separator: "-")
+        guard parts.count > 1, let owner = pid_t(parts[1]), kill(owner, 0) != 0, errno == ESRCH else { continue }
+        rmdir(parent + "/" + name)
+      }
+    }
   }
 
   /// Takes a process in. Its future children come with it.

@@ -58,6 +58,8 @@ final class SandboxQueue: Sendable {
     var jobs: [SandboxJob] = []
     var first = 0
     var isClosed = false
+    var lanesEnded = 0
+    var watchers: [(lanes: Int, continuation: CheckedContinuation<Void, Never>)] = []
   }
 
   private let state = Mutex(State())
@@ -94,6 +96,30 @@ final class SandboxQueue: Sendable {
         state.first = 0
       }
       return job
+    }
+  }
+
+  /// A lane says that it has ended.
+  func laneEnded() {
+    let done = state.withLock { state in
+      state.lanesEnded += 1
+      let ended = state.lanesEnded
+      let done = state.watchers.filter { $0.lanes <= ended }
+      state.watchers.removeAll { $0.lanes <= ended }
+      return done
+    }
+    for watcher in done { watcher.continuation.resume() }
+  }
+
+  /// Returns once so many lanes have ended. Lanes end with the runs they are in, whose time is limited.
+  func awaitEnd(ofLanes lanes: Int) async {
+    await withCheckedContinuation { continuation in
+      let isOver = state.withLock { state in
+        if state.lanesEnded >= lanes { return true }
+        state.watchers.append((lanes, continuation))
+        return false
+      }
+      if isOver { continuation.resume() }
     }
   }
 

@@ -22,6 +22,7 @@ final class SandboxLane {
     }
     runner?.end()
     judge?.end()
+    queue.laneEnded()
   }
 
   private func serve(_ job: SandboxJob) {

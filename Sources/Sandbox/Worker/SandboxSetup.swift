@@ -26,6 +26,7 @@ struct SandboxSetup: Sendable {
     filter = try Self.makeFilter()
     interpreter = try PythonInterpreter.find(configuration.interpreter)
     dropPrivileges = Self.findDropPrivileges(interpreter)
+    ControlGroup.sweep()
   }
 
   private static func makeFilter() throws(SandboxError) -> [UInt8] {

@@ -145,6 +145,7 @@ final class SandboxWorker {
     guard isAlive else { return }
     isAlive = false
     Self.end(process, template)
+    group?.remove()
   }
 
   private static func end(_ process: pid_t, _ template: pid_t) {
