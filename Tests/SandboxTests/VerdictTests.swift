@@ -133,6 +133,12 @@ struct VerdictTests {
   }
 
   @Test
+  func `a test that asks nothing is no test`() async throws {
+    let outcome = try await judge("def f(n): return n", " # nothing")
+    #expect(outcome == .brokenTest(message: "ValueError: the test asks nothing"))
+  }
+
+  @Test
   func `a hostile test is contained like a program`() async throws {
     guard case .brokenTest = try await judge("def f(n): return n", "import socket\nsocket.socket()") else {
       Issue.record("a test reached the network")

@@ -150,6 +150,8 @@ extension PythonTemplate {
         except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
             fields = describe(error)
             return verdict("broken", *fields[1:])
+        if not ast.parse(request["source"]).body:
+            return verdict("broken", "ValueError", "the test asks nothing", "0")
         Remote, decode, broken = make_remote(link, [])
         try:
             wanted = names_read(request["setup"] + "\n" + request["source"])
