@@ -60,6 +60,7 @@ let package = Package(
     ),
     .target(name: "CPlayground"),
     .target(name: "CSandbox", linkerSettings: [.linkedLibrary("seccomp", .when(platforms: [.linux]))]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
       name: "Gateway",
       dependencies: [
@@ -100,6 +101,7 @@ let package = Package(
       ],
       swiftSettings: house
     ),
+    .target(name: "Routing", swiftSettings: house),
     .target(name: "Sandbox", dependencies: ["CSandbox"], swiftSettings: house),
     .target(name: "Storage", dependencies: [grdb], swiftSettings: house),
     .target(
@@ -108,8 +110,8 @@ let package = Package(
     .executableTarget(
       name: "prsm",
       dependencies: [
-        "Access", "Gateway", "LlamaEngine", "ModelCatalog", "ModelInterface", "PRSMClient", "Providers",
-        "Sandbox", "Storage", "Telemetry", hummingbird, logging, crypto, grdb, lifecycle,
+        "Access", "CZlib", "Gateway", "LlamaEngine", "ModelCatalog", "ModelInterface", "PRSMClient", "Providers",
+        "Routing", "Sandbox", "Storage", "Telemetry", hummingbird, logging, crypto, grdb, lifecycle,
         .product(name: "HummingbirdTLS", package: "hummingbird"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -118,10 +120,17 @@ let package = Package(
       ],
       swiftSettings: house + llamaHeaders
     ),
+    .testTarget(name: "AccessTests", dependencies: ["Access", "Storage", grdb], swiftSettings: house),
+    .testTarget(name: "PRSMClientTests", dependencies: ["ModelInterface", "PRSMClient", hummingbird], swiftSettings: house),
+    .testTarget(
+      name: "PRSMTests", dependencies: ["ModelInterface", "prsm"], path: "Tests/prsmTests",
+      swiftSettings: house + llamaHeaders),
+    .testTarget(name: "StorageTests", dependencies: ["Storage", grdb], swiftSettings: house),
     .testTarget(name: "ModelCatalogTests", dependencies: ["ModelCatalog"], swiftSettings: house),
     .testTarget(name: "ContentTests", dependencies: ["Content", "Multiformats"], swiftSettings: house),
     .testTarget(name: "ModelInterfaceTests", dependencies: ["ModelInterface"], swiftSettings: house),
     .testTarget(name: "MultiformatsTests", dependencies: ["Multiformats"], swiftSettings: house),
+    .testTarget(name: "RoutingTests", dependencies: ["Routing"], swiftSettings: house),
     .testTarget(name: "SandboxTests", dependencies: ["Sandbox"], swiftSettings: house),
   ]
 )

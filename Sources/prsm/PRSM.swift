@@ -23,7 +23,7 @@ struct PRSM: AsyncParsableCommand {
     version: version,
     groupedSubcommands: [
       CommandGroup(name: "Node:", subcommands: [Serve.self, Doctor.self, Keys.self]),
-      CommandGroup(name: "Models:", subcommands: [Models.self, Chat.self, Complete.self]),
+      CommandGroup(name: "Models:", subcommands: [Models.self, Chat.self, Complete.self, Route.self]),
       CommandGroup(name: "Tools:", subcommands: [Bench.self, Completions.self, CheckModelFile.self]),
     ]
   )

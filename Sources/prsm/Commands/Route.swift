@@ -1,0 +1,239 @@
+import ArgumentParser
+import Foundation
+import ModelInterface
+import Routing
+
+/// `prsm route`: which model answers, and why.
+struct Route: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "route",
+    abstract: "Learn which model is good enough for a request, and judge how well that works.",
+    discussion: """
+      FILE has one JSON object a line, gzipped or not: `prompt` with `weak_correct` and `strong_correct`, or with
+      `outcomes`, a map from model to quality from 0 to 1.
+
+      EXAMPLES
+        prsm route evaluate outcomes.jsonl.gz
+        prsm route train outcomes.jsonl.gz --into predictor.prsm
+        prsm route explain 'Prove that there are infinitely many primes.' --predictor predictor.prsm
+      """,
+    subcommands: [RouteExplain.self, RouteTrain.self, RouteEvaluate.self])
+}
+
+struct RouteEvaluate: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "evaluate",
+    abstract: "Cross-validate the learned router on labelled outcomes, beside random, prompt length and an oracle.",
+    discussion: """
+      PGR(c) is the share of the gap between weak and strong model that is recovered when a share c of the requests goes
+      to the strong one; APGR its mean over ten shares; CPT(x) the smallest share that recovers x. Intervals are 95 %
+      bootstrap intervals.
+
+      EXAMPLE
+        prsm route evaluate outcomes.jsonl.gz --json
+      """)
+
+  @Argument(help: "Labelled outcomes.")
+  var file: String
+
+  @Option(help: "Parts that the records are cut into; each is judged by a router that learned from the others.")
+  var folds = 5
+
+  @Option(help: "Fixes every draw.")
+  var seed: UInt64 = 1
+
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard (2...100).contains(folds) else { throw ValidationError("--folds: expected 2 to 100, found \(folds)") }
+  }
+
+  func run() async throws {
+    let records = try OutcomeFile.read(file)
+    let progress = Progress("evaluating \(records.count) records")
+    var settings = RouteEvaluation.Settings()
+    settings.folds = folds
+    settings.seed = seed
+    let evaluation: RouteEvaluation
+    do throws(RoutingError) {
+      evaluation = try RouteEvaluation(of: records, settings: settings, nanoseconds: RouteClock.nanoseconds) { share in
+        progress.update("\(Int(share * 100)) %")
+      }
+    } catch {
+      progress.finish()
+      throw CommandFailure.no("\(file): \(error)")
+    }
+    progress.finish()
+    if output.isJSON {
+      var object = JSONObject(evaluation.figures.map { ($0.name, .rounded($0.value)) })
+      object["records"] = .integer(evaluation.records)
+      Output.line(JSONValue.object(object).text)
+    } else {
+      Output.line(Self.table(evaluation))
+    }
+  }
+
+  private static func table(_ evaluation: RouteEvaluation) -> String {
+    func interval(_ value: Double, _ interval: BootstrapInterval) -> String {
+      "\(Decimals.text(value, 3)) [\(Decimals.text(interval.low, 3)), \(Decimals.text(interval.high, 3))]"
+    }
+    func column(_ text: String, _ width: Int) -> String {
+      text.padding(toLength: max(width, text.count), withPad: " ", startingAt: 0)
+    }
+    var lines = [
+      "\(evaluation.records) records; weak \(Decimals.text(evaluation.weakQuality, 3)), strong \(Decimals.text(evaluation.strongQuality, 3))",
+      "",
+      column("router", 10) + column("APGR", 24) + column("CPT(50 %)", 24) + "CPT(80 %)",
+    ]
+    for (name, figures) in [
+      ("learned", evaluation.ours), ("length", evaluation.length), ("random", evaluation.random),
+    ] {
+      lines.append(
+        column(name, 10) + column(interval(figures.apgr, figures.apgrInterval), 24)
+          + column(interval(figures.cpt50, figures.cpt50Interval), 24) + interval(figures.cpt80, figures.cpt80Interval))
+    }
+    lines.append(column("oracle", 10) + Decimals.text(evaluation.oracleAPGR, 3))
+    lines += [
+      "",
+      "APGR over length        [\(Decimals.text(evaluation.overLength.low, 3)), \(Decimals.text(evaluation.overLength.high, 3))] (95 %, paired)",
+      "cost saved at 95 %      \(Decimals.text(evaluation.costSavedAt95 * 100, 1)) % (at most \(Decimals.text(evaluation.costSavedAt95Bound * 100, 1)) %, with a perfect judge)",
+      "a decision, p99         \(Decimals.text(evaluation.decisionP99Microseconds, 1)) µs",
+    ]
+    return lines.joined(separator: "\n")
+  }
+}
+
+struct RouteTrain: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Learn from labelled outcomes and keep what was learned in a file.",
+    discussion: """
+      EXAMPLE
+        prsm route train outcomes.jsonl.gz --into predictor.prsm
+      """)
+
+  @Argument(help: "Labelled outcomes.")
+  var file: String
+
+  @Option(help: "Where to keep what was learned.")
+  var into = "predictor.prsm"
+
+  @Option(help: "Fixes every draw.")
+  var seed: UInt64 = 1
+
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let records = try OutcomeFile.read(file)
+    let start = ContinuousClock.now
+    let predictor: QualityPredictor
+    do throws(RoutingError) {
+      predictor = try QualityPredictor.train(on: records, seed: seed)
+    } catch {
+      throw CommandFailure.no("\(file): \(error)")
+    }
+    let bytes = predictor.encoded()
+    let target = FilePath.expandingHome(into)
+    do {
+      try Data(bytes).write(to: URL(fileURLWithPath: target), options: .atomic)
+    } catch {
+      throw CommandFailure.unavailable("\(target) cannot be written: \(error.localizedDescription)")
+    }
+    if output.isJSON {
+      let report: JSONValue = [
+        "file": .string(target), "bytes": .integer(bytes.count), "records": .integer(records.count),
+        "models": .array(predictor.models.map { .string($0) }),
+        "seconds": .rounded((ContinuousClock.now - start).seconds),
+      ]
+      Output.line(report.text)
+    } else {
+      Output.line(
+        "learned from \(records.count) records about \(predictor.models.joined(separator: ", ")); kept in \(target) (\(ByteCount.text(bytes.count)))"
+      )
+    }
+  }
+}
+
+struct RouteExplain: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "explain",
+    abstract: "Say which of the models that a predictor knows would answer a prompt, and why.",
+    discussion: """
+      EXAMPLE
+        prsm route explain 'What is 2 + 2?' --predictor predictor.prsm --policy auto:30%
+      """)
+
+  @Argument(help: "The prompt.")
+  var prompt: String
+
+  @Option(help: "What `prsm route train` kept.")
+  var predictor = "predictor.prsm"
+
+  @Option(help: "auto, auto:cheap, auto:best, auto:fast, or a share of the strong model such as auto:30%.")
+  var policy = "auto"
+
+  @Option(
+    help: ArgumentHelp(
+      "A model's price in dollars for a million tokens read and written; may be given again.",
+      valueName: "model=in/out"))
+  var price: [String] = []
+
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let path = FilePath.expandingHome(predictor)
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw CommandFailure.unavailable(
+        "\(path) cannot be read; make it with `prsm route train FILE --into \(predictor)`")
+    }
+    let prices = try prices()
+    let decision: RouteDecision
+    do {
+      let learned = try QualityPredictor(decoding: Array(data))
+      for model in prices.keys where !learned.models.contains(model) {
+        throw CommandFailure.usage(
+          "--price: the predictor knows no model `\(model)`" + NearestName.suggestion(for: model, among: learned.models)
+        )
+      }
+      guard let policy = try RoutePolicy.named(policy) else {
+        throw CommandFailure.usage(
+          "--policy: expected auto, auto:cheap, auto:best, auto:fast or auto:30%, found `\(policy)`")
+      }
+      var router = Router(predictor: learned)
+      let candidates = learned.models.map { Candidate(name: $0, price: prices[$0] ?? .free) }
+      decision = try router.decide(RouteRequest(prompt: prompt), among: candidates, policy: policy, seed: 1)
+    } catch let error as RoutingError {
+      throw CommandFailure.usage("\(error)")
+    }
+    if output.isJSON {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      Output.line(String(decoding: try encoder.encode(decision), as: UTF8.self))
+    } else {
+      for line in decision.explanation { Output.line(line) }
+    }
+  }
+
+  private func prices() throws(CommandFailure) -> [String: TokenPrice] {
+    var prices: [String: TokenPrice] = [:]
+    for text in price {
+      let parts = text.split(separator: "=", maxSplits: 1)
+      let numbers = parts.last?.split(separator: "/").compactMap { Double($0) } ?? []
+      guard parts.count == 2, numbers.count == 2, numbers.allSatisfy({ (0...1e6).contains($0) }) else {
+        throw .usage("--price: expected MODEL=IN/OUT in dollars a million tokens, such as gpt-4=10/30; found `\(text)`")
+      }
+      prices[String(parts[0])] = TokenPrice(
+        inputMicros: Int((numbers[0] * 1e6).rounded()), outputMicros: Int((numbers[1] * 1e6).rounded()))
+    }
+    return prices
+  }
+}
+
+/// The clock that decisions are timed with.
+private enum RouteClock {
+  static func nanoseconds() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+}

@@ -1,0 +1,54 @@
+import Foundation
+import ModelInterface
+import Routing
+
+/// Labelled outcomes: one JSON object a line, with `prompt` and either `weak_correct` and `strong_correct`, or `outcomes`,
+/// a map from model to quality in 0…1. Other members, such as a domain, are not read.
+enum OutcomeFile {
+  /// A file of more records than this is refused.
+  static let maximumRecords = 2_000_000
+
+  /// - Throws: ``CommandFailure`` of status `usage` that names the line at fault.
+  static func read(_ path: String) throws -> [RoutingRecord] {
+    var records: [RoutingRecord] = []
+    try LineFile(path: FilePath.expandingHome(path)).forEach { line, number in
+      let value: JSONValue
+      do throws(JSONError) {
+        value = try JSONValue.parse(Array(line))
+      } catch {
+        throw CommandFailure.usage("\(path):\(number): not a JSON object: \(error)")
+      }
+      guard records.count < maximumRecords else {
+        throw CommandFailure.usage("\(path): more than \(maximumRecords) records")
+      }
+      records.append(try record(value, place: "\(path):\(number)"))
+    }
+    guard !records.isEmpty else { throw CommandFailure.usage("\(path) has no records") }
+    return records
+  }
+
+  private static func record(_ value: JSONValue, place: String) throws(CommandFailure) -> RoutingRecord {
+    guard let prompt = value["prompt"]?.string else {
+      throw .usage("\(place): expected `prompt`, a text; found \(value["prompt"]?.kind ?? "nothing")")
+    }
+    if let outcomes = value["outcomes"]?.object {
+      var qualities: [String: Double] = [:]
+      for (model, quality) in outcomes.members {
+        guard let quality = quality.double ?? quality.bool.map({ $0 ? 1 : 0 }), (0...1).contains(quality) else {
+          throw .usage("\(place): expected the quality of `\(model)` as a number from 0 to 1, or true or false")
+        }
+        qualities[model] = quality
+      }
+      return RoutingRecord(prompt: prompt, outcomes: qualities)
+    }
+    guard let weak = truth(value["weak_correct"]), let strong = truth(value["strong_correct"]) else {
+      throw .usage("\(place): expected `weak_correct` and `strong_correct`, or `outcomes`")
+    }
+    return RoutingRecord(prompt: prompt, weakCorrect: weak, strongCorrect: strong)
+  }
+
+  private static func truth(_ value: JSONValue?) -> Bool? {
+    if let bool = value?.bool { return bool }
+    return value?.double.map { $0 >= 0.5 }
+  }
+}
