@@ -8,44 +8,50 @@ struct Bootstrap {
   var random: RouteEvaluation.Figures
   var overLength: BootstrapInterval
 
-  private struct Samples {
-    var apgr: [Double] = []
-    var cpt50: [Double] = []
-    var cpt80: [Double] = []
+  /// One router's three numbers on one set of records, the mean over its curves.
+  private struct Point {
+    var apgr: Double
+    var cpt50: Double
+    var cpt80: Double
 
-    mutating func add(_ curve: GainCurve) {
-      apgr.append(curve.apgr)
-      cpt50.append(curve.cpt(0.5))
-      cpt80.append(curve.cpt(0.8))
+    init(_ curves: [GainCurve]) {
+      let count = Double(max(1, curves.count))
+      apgr = curves.reduce(0) { $0 + $1.apgr } / count
+      cpt50 = curves.reduce(0) { $0 + $1.cpt(0.5) } / count
+      cpt80 = curves.reduce(0) { $0 + $1.cpt(0.8) } / count
     }
 
-    func figures(_ curve: GainCurve) -> RouteEvaluation.Figures {
+    static func figures(_ whole: Point, _ samples: [Point]) -> RouteEvaluation.Figures {
       RouteEvaluation.Figures(
-        apgr: curve.apgr, apgrInterval: BootstrapInterval(apgr), cpt50: curve.cpt(0.5),
-        cpt50Interval: BootstrapInterval(cpt50), cpt80: curve.cpt(0.8), cpt80Interval: BootstrapInterval(cpt80))
+        apgr: whole.apgr, apgrInterval: BootstrapInterval(samples.map(\.apgr)), cpt50: whole.cpt50,
+        cpt50Interval: BootstrapInterval(samples.map(\.cpt50)), cpt80: whole.cpt80,
+        cpt80Interval: BootstrapInterval(samples.map(\.cpt80)))
     }
   }
 
-  init(_ scores: PairScores, resamples: Int, seed: UInt64) throws(RoutingError) {
+  /// Scores the same records in several rounds of cross-validation; ours is the mean over them.
+  init(_ rounds: [PairScores], resamples: Int, seed: UInt64) throws(RoutingError) {
+    guard let scores = rounds.first else { throw .tooFewRecords(found: 0, needed: 1) }
     let count = scores.weak.count
     var generator = SeededGenerator(seed: seed ^ 0xB007_57A9)
-    let constant = [Double](repeating: 0, count: count)
     func descending(_ values: [Double]) -> [Int] {
       (0..<count).sorted { values[$0] != values[$1] ? values[$0] > values[$1] : $0 < $1 }
     }
     func curve(_ order: [Int], _ values: [Double]) throws(RoutingError) -> GainCurve {
       try GainCurve(order: order, scores: values, weak: scores.weak, strong: scores.strong)
     }
-    let ourOrder = descending(scores.predicted)
+    func curves(_ orders: [[Int]]) throws(RoutingError) -> [GainCurve] {
+      var list: [GainCurve] = []
+      for (order, round) in zip(orders, rounds) { list.append(try curve(order, round.predicted)) }
+      return list
+    }
+    let ourOrders = rounds.map { descending($0.predicted) }
     let lengthOrder = descending(scores.length)
-    let ourCurve = try curve(ourOrder, scores.predicted)
-    let lengthCurve = try curve(lengthOrder, scores.length)
-    // A router that guesses, on average over its guesses: all requests tie.
-    let randomCurve = try curve(Array(0..<count), constant)
-    var ourSamples = Samples()
-    var lengthSamples = Samples()
-    var randomSamples = Samples()
-    var differences: [Double] = []
+    // Every draw has its own score, so that a drawn order is an order without ties.
+    let draws = (0..<count).map(Double.init)
+    var ourSamples: [Point] = []
+    var lengthSamples: [Point] = []
+    var randomSamples: [Point] = []
     for _ in 0..<max(1, resamples) {
       var multiplicity = [UInt16](repeating: 0, count: count)
       for _ in 0..<count { multiplicity[generator.index(below: count)] &+= 1 }
@@ -57,24 +63,23 @@ struct Bootstrap {
         }
         return rows
       }
-      // A resample without any gap has no PGR; such draws only happen in tiny files and are passed over.
-      guard let our = try? curve(resampled(ourOrder), scores.predicted),
-        let byLength = try? curve(resampled(lengthOrder), scores.length)
-      else { continue }
       var shuffled = resampled(Array(0..<count))
       shuffled.shuffle(using: &generator)
-      let draws = shuffled.indices.map { Double($0) }
-      // Distinct scores for distinct positions: a random order that is an order, without ties.
-      let guess = try? GainCurve(
-        scores: draws, weak: shuffled.map { scores.weak[$0] }, strong: shuffled.map { scores.strong[$0] })
-      ourSamples.add(our)
-      lengthSamples.add(byLength)
-      if let guess { randomSamples.add(guess) }
-      differences.append(our.apgr - byLength.apgr)
+      // A resample without any gap has no PGR; such draws only happen in tiny files and are passed over.
+      guard let our = try? curves(ourOrders.map(resampled)),
+        let byLength = try? curve(resampled(lengthOrder), scores.length),
+        let guess = try? GainCurve(
+          scores: draws, weak: shuffled.map { scores.weak[$0] }, strong: shuffled.map { scores.strong[$0] })
+      else { continue }
+      ourSamples.append(Point(our))
+      lengthSamples.append(Point([byLength]))
+      randomSamples.append(Point([guess]))
     }
-    ours = ourSamples.figures(ourCurve)
-    length = lengthSamples.figures(lengthCurve)
-    random = randomSamples.figures(randomCurve)
-    overLength = BootstrapInterval(differences)
+    ours = Point.figures(Point(try curves(ourOrders)), ourSamples)
+    length = Point.figures(Point([try curve(lengthOrder, scores.length)]), lengthSamples)
+    // A router that guesses, on average over its guesses: all requests tie.
+    let guesses = try curve(Array(0..<count), [Double](repeating: 0, count: count))
+    random = Point.figures(Point([guesses]), randomSamples)
+    overLength = BootstrapInterval(zip(ourSamples, lengthSamples).map { $0.apgr - $1.apgr })
   }
 }

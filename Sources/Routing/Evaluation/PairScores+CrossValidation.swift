@@ -2,7 +2,7 @@ extension PairScores {
   /// Scores every record with a predictor trained on the other folds.
   static func crossValidated(
     _ examples: [(record: RoutingRecord, features: PromptFeatures)], settings: RouteEvaluation.Settings,
-    prior: QualityPredictor? = nil, progress: (Double) -> Void
+    progress: (Double) -> Void
   ) throws(RoutingError) -> PairScores {
     var generator = SeededGenerator(seed: settings.seed)
     let folds = Folds(count: examples.count, folds: settings.folds, using: &generator)
@@ -11,7 +11,7 @@ extension PairScores {
     for fold in 0..<folds.folds {
       let training = examples.indices.filter { folds.assignment[$0] != fold }.map { examples[$0] }
       let predictor = try QualityPredictor.train(
-        on: training, settings: settings.training, prior: prior, seed: settings.seed &+ UInt64(fold))
+        on: training, settings: settings.training, seed: settings.seed &+ UInt64(fold))
       for index in examples.indices where folds.assignment[index] == fold {
         for estimate in predictor.estimates(for: examples[index].features) {
           if estimate.model == RoutingRecord.weak { weakProbability[index] = estimate.probability }

@@ -14,6 +14,8 @@ package struct RouteEvaluation: Sendable, Equatable {
   }
 
   package var records: Int
+  /// How often cross-validation was repeated; figures are means over the rounds.
+  package var rounds: Int
   package var weakQuality: Double
   package var strongQuality: Double
   package var ours: Figures
@@ -30,14 +32,13 @@ package struct RouteEvaluation: Sendable, Equatable {
   package var costSavedAt95Bound: Double
   /// The mean absolute difference between predicted and observed share of good answers, over ten bins, of both models.
   package var calibrationError: Double
-  /// How many records the built-in prior was trained on are in the file; when not zero, the prior was withheld.
-  package var recordsKnownToPrior: Int
-  /// Whether training started from the built-in prior.
-  package var usedPrior: Bool
 
   /// How an evaluation is made.
   package struct Settings: Sendable {
     package var folds = 5
+    /// Cross-validation is repeated on new folds until so many predictions were made, at most ten times, and its figures are
+    /// means: in a small file the luck of the folds would otherwise weigh as much as the router.
+    package var predictions = 6000
     package var resamples = 1000
     package var seed: UInt64 = 1
     package var training = QualityPredictor.Training()
@@ -64,23 +65,33 @@ package struct RouteEvaluation: Sendable, Equatable {
       throw .tooFewRecords(found: pairs.count, needed: 10 * settings.folds)
     }
     let examples = pairs.map { (record: $0, features: PromptFeatures($0.prompt)) }
-    let scores = try PairScores.crossValidated(examples, settings: settings) { progress(0.8 * $0) }
+    let rounds = max(1, min(10, settings.predictions / pairs.count))
+    var repeated: [PairScores] = []
+    for round in 0..<rounds {
+      var drawn = settings
+      drawn.seed = settings.seed &+ UInt64(round) &* 1000
+      repeated.append(
+        try PairScores.crossValidated(examples, settings: drawn) { share in
+          progress(0.8 * (Double(round) + share) / Double(rounds))
+        })
+    }
+    let scores = repeated[0]
     self.records = pairs.count
-    usedPrior = false
-    recordsKnownToPrior = 0
     weakQuality = scores.weak.reduce(0, +) / Double(pairs.count)
     strongQuality = scores.strong.reduce(0, +) / Double(pairs.count)
     oracleAPGR = try GainCurve(scores: scores.oracle, weak: scores.weak, strong: scores.strong).apgr
-    let bootstrap = try Bootstrap(scores, resamples: settings.resamples, seed: settings.seed)
+    let bootstrap = try Bootstrap(repeated, resamples: settings.resamples, seed: settings.seed)
     ours = bootstrap.ours
     length = bootstrap.length
     random = bootstrap.random
     overLength = bootstrap.overLength
     progress(0.9)
-    let cascade = CascadeCost(scores: scores, prompts: examples.map(\.features.profile.promptTokens), settings.cascade)
-    costSavedAt95 = cascade.saved(quality: 0.95)
-    costSavedAt95Bound = cascade.savedWithPerfectJudge(quality: 0.95)
-    calibrationError = scores.calibrationError
+    let tokens = examples.map(\.features.profile.promptTokens)
+    let cascades = repeated.map { CascadeCost(scores: $0, prompts: tokens, settings.cascade) }
+    costSavedAt95 = cascades.reduce(0) { $0 + $1.saved(quality: 0.95) } / Double(rounds)
+    costSavedAt95Bound = cascades.reduce(0) { $0 + $1.savedWithPerfectJudge(quality: 0.95) } / Double(rounds)
+    calibrationError = repeated.reduce(0) { $0 + $1.calibrationError } / Double(rounds)
+    self.rounds = rounds
     let whole = try QualityPredictor.train(on: examples, settings: settings.training, seed: settings.seed)
     decisionP99Microseconds = Self.timeDecisions(
       pairs, predictor: whole, limit: settings.timedDecisions, nanoseconds: nanoseconds)
@@ -115,9 +126,8 @@ extension RouteEvaluation: Encodable {
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: FigureName.self)
     for (name, value) in figures { try container.encode(value, forKey: FigureName(stringValue: name)) }
-    try container.encode(usedPrior, forKey: FigureName(stringValue: "used_prior"))
     try container.encode(records, forKey: FigureName(stringValue: "records"))
-    try container.encode(recordsKnownToPrior, forKey: FigureName(stringValue: "records_known_to_prior"))
+    try container.encode(rounds, forKey: FigureName(stringValue: "rounds"))
   }
 
   /// Every figure by its printed name, in the order in which a table shows them.

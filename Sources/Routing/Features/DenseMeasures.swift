@@ -16,7 +16,7 @@ enum DenseMeasures {
       "ln longest option", "ln shortest option", "ln spread of option lengths", "digits' share", "numeric options",
       "ln lines", "ends with a question mark", "has a blank", "is negated", "symbols' share", "ln symbols",
       "upper-case share", "beyond ASCII",
-    ] + Lexicon.keywords.map { "ln \"\($0)\"" }
+    ] + Lexicon.keywords.map { "ln \"\($0)\"" } + SubjectStems.subjects.map { "ln words of \($0.name)" }
 
   static var count: Int { names.count }
 
@@ -70,6 +70,7 @@ enum DenseMeasures {
     add(Double(scan.uppercase) / bytes)
     addFlag(scan.nonASCII > 0)
     for count in scan.keywordCounts { values.append(logOfCount[Int(min(count, 255))]) }
+    for count in scan.subjectVotes { values.append(logOfCount[min(count, 255)]) }
     return values
   }
 

@@ -7,7 +7,7 @@ package struct PromptFeatures: Sendable, Equatable {
   /// What people and policies are told about the request.
   package var profile: RequestProfile
 
-  /// Scans `prompt`, of which at most 3 KiB are read.
+  /// Scans `prompt`, of which at most 2 KiB are read.
   package init(_ prompt: String) {
     let scan = PromptScan(prompt)
     dense = DenseMeasures.values(scan)

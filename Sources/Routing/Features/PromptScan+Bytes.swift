@@ -32,6 +32,16 @@ extension PromptScan {
     }
   }
 
+  /// Counts a word towards each of its subjects.
+  @inline(__always)
+  mutating func voteForSubjects(_ mask: UInt32) {
+    var rest = mask
+    while rest != 0 {
+      subjectVotes[rest.trailingZeroBitCount] += 1
+      rest &= rest - 1
+    }
+  }
+
   /// Counts a byte that is neither letter, digit nor space.
   @inline(__always)
   mutating func note(mark: UInt8, next: UInt8, inQuestion: Bool, _ atBoundary: inout Bool) {

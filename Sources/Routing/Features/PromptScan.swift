@@ -4,9 +4,9 @@
 /// whatever the prompt's length; a longer prompt is read at its beginning and its end, where questions are asked.
 struct PromptScan {
   /// Bytes read from the beginning of a long prompt.
-  static let headLimit = 2048
+  static let headLimit = 1536
   /// Bytes read from the end of a long prompt.
-  static let tailLimit = 1024
+  static let tailLimit = 512
 
   /// The whole prompt's length in bytes, read or not.
   var byteCount = 0
@@ -43,6 +43,7 @@ struct PromptScan {
   var optionLengths: [Int] = []
   var numericOptions = 0
   var keywordCounts = [UInt16](repeating: 0, count: Lexicon.keywords.count)
+  var subjectVotes = [Int](repeating: 0, count: SubjectStems.subjects.count)
   var domainVotes = SIMD4<Int32>()
   var languageVotes = [Int](repeating: 0, count: Lexicon.languages.count)
   var scriptVotes = [Int](repeating: 0, count: Script.allCases.count)
@@ -87,6 +88,7 @@ struct PromptScan {
   /// Reads `length` bytes of `text`, which has at least eight zero bytes after them.
   private mutating func scan(_ text: UnsafeBufferPointer<UInt8>, length: Int) {
     let lexicon = Lexicon.shared
+    let stems = SubjectStems.shared
     var wordBits = HashSketch()
     var numberBits = HashSketch()
     var nameBits = HashSketch()
@@ -142,6 +144,7 @@ struct PromptScan {
           let start = position
           var hash: UInt64 = 0xCBF2_9CE4_8422_2325
           var upper = 0
+          var stem: UInt64 = 0
           while position < length {
             let letter = text[position]
             guard ByteKind.table[Int(letter)] == .letter else { break }
@@ -153,8 +156,10 @@ struct PromptScan {
             hash = (hash ^ UInt64(low)) &* 0x100_0000_01B3
             if letter >= 0x80 { voteForScript(letter, text[position + 1]) }
             position += 1
+            if position - start == SubjectStems.length { stem = hash }
           }
           let count = position - start
+          if stem != 0 { voteForSubjects(stems.subjects(of: stem)) }
           uppercase += upper
           if text[start] &- 0x41 < 26 {
             if count > 1, upper == 1 { capitalised += 1 }

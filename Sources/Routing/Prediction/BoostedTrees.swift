@@ -5,7 +5,7 @@
 package struct BoostedTrees: Sendable, Equatable {
   /// How the trees are grown.
   package struct Shape: Sendable, Equatable {
-    package var trees = 150
+    package var trees = 80
     package var leaves = 8
     package var learningRate: Float = 0.03
     package var smallestLeaf = 40
@@ -30,6 +30,22 @@ package struct BoostedTrees: Sendable, Equatable {
   var nodes: [Node]
   /// Where each tree's nodes begin.
   var roots: [Int32]
+
+  /// One model that predicts the mean of what `models` predict.
+  static func mean(of models: [BoostedTrees]) -> BoostedTrees {
+    let share = 1 / Float(max(1, models.count))
+    var mean = BoostedTrees(bias: 0, nodes: [], roots: [])
+    for model in models {
+      mean.bias += model.bias * share
+      mean.roots += model.roots.map { $0 + Int32(mean.nodes.count) }
+      mean.nodes += model.nodes.map {
+        var node = $0
+        node.value *= share
+        return node
+      }
+    }
+    return mean
+  }
 
   /// The prediction for one request's dense measures; a measure that is missing counts as 0.
   @inline(__always)

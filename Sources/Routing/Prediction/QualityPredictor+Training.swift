@@ -2,12 +2,15 @@ extension QualityPredictor {
   /// How a predictor is trained; the defaults suit some hundreds to some ten thousands of records.
   package struct Training: Sendable, Equatable {
     /// Ridge penalty for up to 1,000 records; it grows with their number beyond, so that the penalty a record stays.
-    package var penalty: Float = 3
+    package var penalty: Float = 2
     package var passes = 12
-    /// How much a measure one deviation from its mean weighs beside a text's n-grams, whose vector has length 1.
+    /// How much a measure one deviation from its mean weighs beside a text's n-grams, whose vector has length 1, for up to
+    /// 500 records; it falls with the root of their number beyond, as n-grams come to be known.
     package var denseScale: Float = 0.2
     package var stackingFolds = 5
     package var trees = BoostedTrees.Shape()
+    /// How many times trees are boosted anew, with other draws of columns; their mean predicts.
+    package var treeRuns = 2
     /// The trees' weight in the average, for a set so large that it no longer matters.
     package var treeShare: Float = 0.8
     /// Records at which the trees have half of that weight: trees need more data than a ridge regression.
@@ -26,8 +29,7 @@ extension QualityPredictor {
   }
 
   static func train(
-    on examples: [(record: RoutingRecord, features: PromptFeatures)], settings: Training,
-    prior: QualityPredictor? = nil, seed: UInt64
+    on examples: [(record: RoutingRecord, features: PromptFeatures)], settings: Training, seed: UInt64
   ) throws(RoutingError) -> QualityPredictor {
     var counts: [String: Int] = [:]
     for example in examples {
@@ -36,9 +38,11 @@ extension QualityPredictor {
     let models = counts.filter { $0.value >= 2 }.keys.sorted()
     guard !models.isEmpty else { throw .tooFewRecords(found: examples.count, needed: 2) }
     var generator = SeededGenerator(seed: seed)
-    let standardisation = Standardisation(of: examples.map(\.features.dense), scale: settings.denseScale)
-    let rows = examples.map {
-      TrainingRow(grams: $0.features.grams, dense: standardisation.apply($0.features.dense))
+    let measures = examples.map(\.features.dense)
+    let standardisation = Standardisation(
+      of: measures, scale: settings.denseScale * min(1, (500 / Float(max(1, examples.count))).squareRoot()))
+    let rows = examples.indices.map {
+      TrainingRow(grams: examples[$0].features.grams, dense: standardisation.apply(measures[$0]))
     }
     // Every row's fold is drawn once, so that all heads are cross-fitted on the same folds.
     let folds = Folds(count: examples.count, folds: settings.stackingFolds, using: &generator)
@@ -53,22 +57,28 @@ extension QualityPredictor {
           chosen.map { rows[$0] }, chosen.map { labels[$0] }, penalty: penalty, passes: settings.passes,
           using: &generator)
       }
-      linear.append(fit(labelled))
+      let whole = fit(labelled)
       for fold in 0..<folds.folds {
         let partial = fit(labelled.filter { folds.assignment[$0] != fold })
         for index in examples.indices where folds.assignment[index] == fold {
           crossFitted[index].append(partial.predict(rows[index].grams, rows[index].dense))
         }
       }
+      linear.append(whole)
     }
+    calibrate(&linear, &crossFitted, models.map { model in examples.map { $0.record.outcomes[model].map(Float.init) } })
     var heads: [Head] = []
     for (position, model) in models.enumerated() {
       let labelled = examples.indices.filter { examples[$0].record.outcomes[model] != nil }
       let labels = labelled.map { Float(examples[$0].record.outcomes[model] ?? 0) }
       var shape = settings.trees
       if labelled.count < 2000 { shape.smallestLeaf = max(5, shape.smallestLeaf / 2) }
-      let data = BoostedTrees.Binned(labelled.map { examples[$0].features.dense + crossFitted[$0] })
-      let trees = BoostedTrees.fit(data, labels, shape: shape, using: &generator)
+      let data = BoostedTrees.Binned(labelled.map { measures[$0] + crossFitted[$0] })
+      // Several boosted runs that draw other columns agree better with each other's mean than with each other.
+      let runs = (0..<max(1, settings.treeRuns)).map { _ in
+        BoostedTrees.fit(data, labels, shape: shape, using: &generator)
+      }
+      let trees = BoostedTrees.mean(of: runs)
       let ratio = Float(labelled.count) / max(1, settings.treeShareHalf)
       let share = settings.treeShare * ratio * ratio / (1 + ratio * ratio)
       heads.append(
@@ -77,6 +87,20 @@ extension QualityPredictor {
           treeShare: share))
     }
     return QualityPredictor(standardisation: standardisation, heads: heads)
+  }
+
+  /// Takes back what the linear parts claim beyond what their cross-fitted predictions bear out, all by the same factor.
+  private static func calibrate(
+    _ linear: inout [LinearModel], _ crossFitted: inout [[Float]], _ outcomes: [[Float?]]
+  ) {
+    let pairs = linear.indices.map { head in
+      crossFitted.indices.compactMap { row in outcomes[head][row].map { (crossFitted[row][head], $0) } }
+    }
+    let calibration = Calibration(pairs)
+    for head in linear.indices {
+      calibration.apply(to: &linear[head], head: head)
+      for row in crossFitted.indices { crossFitted[row][head] = calibration.apply(crossFitted[row][head], head: head) }
+    }
   }
 }
 
