@@ -104,7 +104,10 @@ struct ToolCallReader {
       return true
     }
     let waiting = isLast ? 0 : Self.openings.map { StopMatcher.overlap(of: held, with: $0.1) }.max() ?? 0
-    answer += held.dropLast(waiting)
+    // After a call, the beginning of another that was cut off is no answer.
+    let unfinished =
+      isLast && callCount > 0 ? Self.openings.map { StopMatcher.overlap(of: held, with: $0.1) }.max() ?? 0 : 0
+    answer += held.dropLast(max(waiting, unfinished))
     held.removeFirst(held.count - waiting)
     return false
   }

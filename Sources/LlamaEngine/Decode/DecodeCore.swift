@@ -14,6 +14,13 @@ final class DecodeCore {
   var active: [Generation] = []
   var threads: ThreadGovernor
   var stepNumber: UInt64 = 0
+  var sessions: [UInt64: SessionState] = [:]
+  var nextSession: UInt64 = 0
+  var embeddings: [EmbeddingJob] = []
+  /// Made when the first embedding is asked for.
+  var embeddingContext: EmbeddingContext?
+  /// The most tokens of one sequence.
+  let contextLength: Int
   private(set) var isStopped = false
   private var isStopping = false
   private var stopDeadline: ContinuousClock.Instant?
@@ -27,9 +34,11 @@ final class DecodeCore {
     context = try LlamaContext(
       model: model, capacity: cells, sequences: configuration.maximumActive + configuration.extraSequences,
       rows: configuration.maximumRows, outputs: configuration.maximumOutputs)
+    contextLength = min(context.capacity, max(1, model.trainedContext))
     pool = SequencePool(context: context)
     scratch = Sampler.Scratch(vocabularySize: model.vocabularySize)
     threads = ThreadGovernor(fixed: configuration.threads)
+    calibrate()
     loop.metrics.update {
       $0.model = model.name
       $0.cells = context.capacity
@@ -37,7 +46,7 @@ final class DecodeCore {
   }
 
   /// How long to sleep when nothing can be done.
-  var idleMilliseconds: Int { waiting.isEmpty && active.isEmpty && !isStopping ? 1000 : 20 }
+  var idleMilliseconds: Int { waiting.isEmpty && active.isEmpty && sessions.isEmpty && !isStopping ? 1000 : 20 }
 
   func submit(_ id: UInt64, _ plan: GenerationPlan, _ continuation: GenerationStream.Continuation) {
     guard !isStopping else {
@@ -84,6 +93,13 @@ final class DecodeCore {
     for generation in active {
       end(generation, GenerationError(.unavailable, "model \(model.name) was unloaded before the answer was done"))
     }
+    let unloaded = GenerationError(.unavailable, "model \(model.name) was unloaded")
+    for id in Array(sessions.keys) {
+      sessions[id]?.fail(unloaded)
+      closeSession(id)
+    }
+    for job in embeddings { job.reply.send(.failure(unloaded)) }
+    embeddings = []
     for whenDone in whenStopped { whenDone() }
     whenStopped = []
   }
@@ -92,16 +108,18 @@ final class DecodeCore {
   func step() -> Bool {
     expire()
     if isStopping {
-      if active.isEmpty || ContinuousClock.now >= stopDeadline ?? .now {
+      if active.isEmpty && embeddings.isEmpty || ContinuousClock.now >= stopDeadline ?? .now {
         isStopped = true
         return true
       }
     }
     admit()
     var plan = plannedStep()
+    let hasEmbedded = stepEmbedding()
     guard !plan.rows.isEmpty else {
+      if active.isEmpty, sessions.isEmpty { pool.tidy() }
       publish()
-      return false
+      return hasEmbedded
     }
     stepNumber += 1
     let start = ContinuousClock.now
@@ -116,7 +134,9 @@ final class DecodeCore {
       threads.note(rows: plan.rows.count, threads: count, took: ContinuousClock.now - start)
       finish(&plan)
     case .noRoom:
-      for part in plan.parts { fail(part, GenerationError(.overloaded(retryAfter: .seconds(1)), "the cache is full")) }
+      for part in plan.parts {
+        fail(part, GenerationError(.overloaded(retryAfter: .seconds(1)), "the cache is full"))
+      }
     case .failed(let code):
       for part in plan.parts {
         fail(part, GenerationError(.internal, "llama.cpp failed to decode (\(code)): \(LlamaLog.recent.last ?? "")"))
@@ -124,6 +144,29 @@ final class DecodeCore {
     }
     publish()
     return true
+  }
+
+  /// Tries each number of threads on a few steps, so that the first request finds a good one.
+  private func calibrate() {
+    guard configuration.threads == nil, let token = model.startToken ?? (0..<TokenID(model.vocabularySize)).first else {
+      return
+    }
+    var position: Int32 = 0
+    for _ in 0..<3 {
+      for count in threads.candidates {
+        for rows in [1, 8] {
+          let batch = (0..<rows).map { row in
+            LlamaContext.Row(
+              token: token, position: position + Int32(row), sequence: 0, wantsLogits: row == rows - 1)
+          }
+          let start = ContinuousClock.now
+          guard case .done = context.decode(batch, threads: count) else { return context.clearAll() }
+          threads.note(rows: rows, threads: count, took: ContinuousClock.now - start)
+          position += Int32(rows)
+        }
+      }
+    }
+    context.clearAll()
   }
 
   /// Takes waiting requests while there is a place, a sequence and room for them.
@@ -156,6 +199,7 @@ final class DecodeCore {
   /// Gives up what nobody waits for any more.
   private func expire() {
     let now = ContinuousClock.now
+    expireSessions(now)
     func isLate(_ generation: Generation) -> Bool { generation.plan.context.deadline.map { $0 <= now } ?? false }
     for generation in waiting.removeAll(where: isLate) {
       loop?.noteStarted()
@@ -172,7 +216,7 @@ final class DecodeCore {
   }
 
   private func publish() {
-    loop?.noteWorking(active.count)
+    loop?.noteWorking(active.count + sessions.count + embeddings.count)
     loop?.metrics.update { snapshot in
       snapshot.active = active.count
       snapshot.waiting = waiting.count

@@ -5,9 +5,15 @@ import ModelInterface
 struct StepPlan {
   /// A run of rows of one sequence.
   struct Part {
-    var generation: Generation
+    var owner: Owner
     var firstRow: Int
     var count: Int
+  }
+
+  /// Whose rows they are.
+  enum Owner {
+    case generation(Generation)
+    case session(SessionState, SessionState.Part)
   }
 
   var rows: [LlamaContext.Row] = []
@@ -19,28 +25,60 @@ extension DecodeCore {
   /// Every writing sequence advances by a token; what is left of the step reads prompts, shared among those that wait.
   func plannedStep() -> StepPlan {
     var plan = StepPlan()
-    let writing = active.filter { $0.phase == .writing && $0.isPausedSince == nil }
-    for generation in writing where plan.rows.count < context.maximumRows && plan.outputs < context.maximumOutputs {
-      guard generation.phase == .writing, makeRoom(for: plan.rows.count + 1, besides: generation) else { continue }
+    for generation in active where generation.phase == .writing && generation.isPausedSince == nil {
+      guard plan.rows.count < context.maximumRows, plan.outputs < context.maximumOutputs else { break }
+      guard makeRoom(for: plan.rows.count + 1, besides: generation), generation.phase == .writing else { continue }
       add(generation, count: 1, to: &plan)
     }
+    let parts = sessions.values.sorted { $0.id < $1.id }.flatMap { session in session.ready.map { (session, $0) } }
+    for (session, part) in parts where part.remaining == 1 { add(session, part, count: 1, to: &plan) }
     var budget = context.maximumRows - plan.rows.count
     if !plan.rows.isEmpty { budget = min(budget, threads.affordableRows(within: configuration.targetStep)) }
     // The shortest rest first: whoever can start writing soonest does.
     let reading = active.filter { $0.phase == .reading }.sorted { $0.remaining < $1.remaining }
-    for (index, generation) in reading.enumerated() where generation.phase == .reading {
-      let share = max(Self.leastShare, budget / max(1, reading.count - index))
-      var count = min(generation.remaining, share, budget)
+    let long = parts.filter { $0.1.remaining > 1 }
+    var readers = reading.count + long.count
+    for (session, part) in long {
+      let count = min(part.remaining, max(Self.leastShare, budget / max(1, readers)), budget)
+      add(session, part, count: count, to: &plan)
+      budget -= count
+      readers -= 1
+    }
+    for generation in reading where generation.phase == .reading {
+      var count = min(generation.remaining, max(Self.leastShare, budget / max(1, readers)), budget)
+      readers -= 1
       let outputs = context.maximumOutputs - plan.outputs
       guard outputs > 0, count > 0 else { break }
       if generation.reportsPrompt { count = min(count, outputs) }
-      guard makeRoom(for: plan.rows.count + count, besides: generation) else { continue }
+      guard makeRoom(for: plan.rows.count + count, besides: generation), generation.phase == .reading else { continue }
       add(generation, count: count, to: &plan)
       budget -= count
     }
     // Making room may have sent someone back to the queue whose rows were planned before.
-    if plan.parts.contains(where: { $0.generation.holding == nil }) { return plannedStep() }
-    return plan
+    let isStale = plan.parts.contains { part in
+      if case .generation(let generation) = part.owner { generation.holding == nil } else { false }
+    }
+    return isStale ? plannedStep() : plan
+  }
+
+  private func add(_ session: SessionState, _ part: SessionState.Part, count: Int, to plan: inout StepPlan) {
+    guard count > 0, plan.rows.count + count <= context.maximumRows, plan.outputs < context.maximumOutputs else {
+      return
+    }
+    guard makeRoom(for: plan.rows.count + count, besides: nil) else {
+      session.fail(GenerationError(.overloaded(retryAfter: .seconds(1)), "the cache has no room for the tokens"))
+      return
+    }
+    let holding = session.holdings[part.sequence]
+    plan.parts.append(StepPlan.Part(owner: .session(session, part), firstRow: plan.rows.count, count: count))
+    for offset in 0..<count {
+      let isLast = offset == part.remaining - 1
+      plan.rows.append(
+        LlamaContext.Row(
+          token: part.tokens[part.tokens.count - part.remaining + offset],
+          position: Int32(clamping: holding.count + offset), sequence: holding.id, wantsLogits: isLast))
+      if isLast { plan.outputs += 1 }
+    }
   }
 
   private static let leastShare = 16
@@ -48,7 +86,7 @@ extension DecodeCore {
   private func add(_ generation: Generation, count: Int, to plan: inout StepPlan) {
     guard let holding = generation.holding, count > 0 else { return }
     let start = holding.count
-    plan.parts.append(StepPlan.Part(generation: generation, firstRow: plan.rows.count, count: count))
+    plan.parts.append(StepPlan.Part(owner: .generation(generation), firstRow: plan.rows.count, count: count))
     for offset in 0..<count {
       let position = start + offset
       let isLast = position == generation.tokens.count - 1
@@ -62,11 +100,13 @@ extension DecodeCore {
   }
 
   /// Frees cells for a step, at the cost of what is kept and then of the youngest other request, which goes back to wait.
-  private func makeRoom(for count: Int, besides generation: Generation) -> Bool {
+  private func makeRoom(for count: Int, besides generation: Generation?) -> Bool {
     while !pool.makeRoom(for: count) {
       let others = active.filter { $0 !== generation && $0.holding != nil }
       guard let youngest = others.max(by: { $0.order < $1.order }) else {
-        end(generation, GenerationError(.overloaded(retryAfter: .seconds(1)), "the cache has no room for the prompt"))
+        if let generation {
+          end(generation, GenerationError(.overloaded(retryAfter: .seconds(1)), "the cache has no room for the prompt"))
+        }
         return false
       }
       sendBack(youngest)
@@ -89,24 +129,36 @@ extension DecodeCore {
   func finish(_ plan: inout StepPlan) {
     var computed = 0
     for part in plan.parts {
-      let generation = part.generation
-      guard let holding = generation.holding else { continue }
-      let start = holding.count
-      pool.append(generation.tokens[start..<start + part.count], to: holding)
-      if generation.reportsPrompt { reportPrompt(part, from: start) }
-      if generation.phase == .reading { computed += part.count }
-      guard generation.remaining == 0 else { continue }
-      if generation.phase == .reading {
-        generation.phase = .writing
-        if generation.plan.echoesPrompt, generation.generatedCount == 0 { yieldEcho(generation) }
-      }
-      if generation.generatedCount >= generation.plan.limit {
-        complete(generation, .length)
-      } else {
-        advance(generation, row: part.firstRow + part.count - 1)
+      let last = part.firstRow + part.count - 1
+      switch part.owner {
+      case .session(let session, let work):
+        let isDone = work.remaining == part.count
+        let first = work.tokens.count - work.remaining
+        pool.append(work.tokens[first..<first + part.count], to: session.holdings[work.sequence])
+        session.advance(work, by: part.count, logits: isDone ? context.logits(ofRow: last).map { Array($0) } : nil)
+      case .generation(let generation):
+        guard let holding = generation.holding else { continue }
+        if generation.phase == .reading { computed += part.count }
+        let start = holding.count
+        pool.append(generation.tokens[start..<start + part.count], to: holding)
+        if generation.reportsPrompt { reportPrompt(generation, part, from: start) }
+        if generation.remaining == 0 { proceed(generation, row: last) }
       }
     }
     loop?.metrics.update { $0.promptTokens += computed }
+  }
+
+  /// What comes after all tokens of a sequence are computed.
+  private func proceed(_ generation: Generation, row: Int) {
+    if generation.phase == .reading {
+      generation.phase = .writing
+      if generation.plan.echoesPrompt, generation.generatedCount == 0 { yieldEcho(generation) }
+    }
+    if generation.generatedCount >= generation.plan.limit {
+      complete(generation, .length)
+    } else {
+      advance(generation, row: row)
+    }
   }
 
   /// Draws the next token of a sequence from the logits behind its last.
@@ -141,8 +193,7 @@ extension DecodeCore {
     }
   }
 
-  private func reportPrompt(_ part: StepPlan.Part, from start: Int) {
-    let generation = part.generation
+  private func reportPrompt(_ generation: Generation, _ part: StepPlan.Part, from start: Int) {
     for offset in 0..<part.count {
       let next = start + offset + 1
       guard next < generation.tokens.count, let logits = context.logits(ofRow: part.firstRow + offset) else { continue }
@@ -197,8 +248,14 @@ extension DecodeCore {
 
   func fail(_ part: StepPlan.Part, _ error: GenerationError) {
     // What a failed decode has left in the cache is unknown, so nothing of it is kept.
-    if let holding = part.generation.holding { _ = pool.truncate(holding, to: 0) }
-    end(part.generation, error)
+    switch part.owner {
+    case .generation(let generation):
+      if let holding = generation.holding { _ = pool.truncate(holding, to: 0) }
+      end(generation, error)
+    case .session(let session, let work):
+      _ = pool.truncate(session.holdings[work.sequence], to: 0)
+      session.fail(error)
+    }
   }
 
   private func release(_ generation: Generation) {

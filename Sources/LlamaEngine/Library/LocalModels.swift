@@ -67,7 +67,12 @@ package actor LocalModels: ModelProvider {
 
   /// Vectors of unit length: the mean over the last layer's states of all tokens.
   package func embed(_ request: EmbeddingRequest) async throws(GenerationError) -> EmbeddingResponse {
-    throw GenerationError(.invalidRequest(parameter: "model"), "\(request.model) makes no embeddings")
+    try await loaded(request.model, by: request.context.deadline).embed(request)
+  }
+
+  /// A model seen from inside, for a room that steers decoding itself. It stays loaded while it is held.
+  package func tokenModel(named name: String) async throws(GenerationError) -> any TokenModel {
+    EngineTokenModel(loaded: try await loaded(name, by: nil))
   }
 
   /// Loads a model now rather than at its first request.
@@ -163,25 +168,27 @@ package actor LocalModels: ModelProvider {
   ) async throws(GenerationError) -> LoadedModel {
     let latest = ContinuousClock.now + configuration.loadPatience
     let limit = min(deadline ?? latest, latest)
-    do {
-      return try await withThrowingTaskGroup(of: LoadedModel?.self) { group in
-        group.addTask { try await task.value }
-        group.addTask {
-          try await Task.sleep(until: limit, clock: .continuous)
-          return nil
-        }
-        defer { group.cancelAll() }
-        guard let first = try await group.next(), let loaded = first else {
-          throw GenerationError(.timedOut, "model \(entry.name) was still loading when the deadline passed; try again")
-        }
-        return loaded
+    let result = await withCheckedContinuation { continuation in
+      let reply = Reply<LoadedModel>(continuation)
+      // Both unstructured: whichever comes first answers, and a load must not be cancelled by one of its waiters.
+      let timer = Task {
+        try await Task.sleep(until: limit, clock: .continuous)
+        reply.send(
+          .failure(
+            GenerationError(
+              .timedOut, "model \(entry.name) was still loading when the deadline passed; try again")))
       }
-    } catch let error as GenerationError {
-      throw error
-    } catch is CancellationError {
-      throw GenerationError(.cancelled, "the request was cancelled while model \(entry.name) was loading")
-    } catch {
-      throw GenerationError(.internal, "model \(entry.name): \(error)")
+      Task {
+        do {
+          reply.send(.success(try await task.value))
+        } catch let error as GenerationError {
+          reply.send(.failure(error))
+        } catch {
+          reply.send(.failure(GenerationError(.internal, "model \(entry.name): \(error)")))
+        }
+        timer.cancel()
+      }
     }
+    return try result.get()
   }
 }

@@ -25,6 +25,8 @@ final class LlamaContext {
   let sequenceCount: Int
   let maximumRows: Int
   let maximumOutputs: Int
+  /// Whether a row's logits depend on its own sequence alone, to the last bit.
+  let isBatchInvariant: Bool
   private let memory: OpaquePointer
   private var batch: llama_batch
 
@@ -42,11 +44,22 @@ final class LlamaContext {
     parameters.n_outputs_max = UInt32(clamping: outputs)
     parameters.n_threads = 1
     parameters.n_threads_batch = 1
-    parameters.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_AUTO
     parameters.kv_unified = true
     parameters.swa_full = true
     parameters.no_perf = true
-    guard let pointer = llama_init_from_model(model.pointer, parameters), let memory = llama_get_memory(pointer) else {
+    // Attention over K and V of different types takes the one path of ggml's that computes each row the same way
+    // however many rows, threads and other sequences there are; with equal types it splits the sum over the cache by
+    // the number of threads. Both types take two bytes.
+    var exact = parameters
+    exact.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_ENABLED
+    exact.type_k = GGML_TYPE_F16
+    exact.type_v = GGML_TYPE_BF16
+    parameters.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_AUTO
+    let made = llama_init_from_model(model.pointer, exact)
+    isBatchInvariant = made != nil
+    guard let pointer = made ?? llama_init_from_model(model.pointer, parameters),
+      let memory = llama_get_memory(pointer)
+    else {
       throw GenerationError(
         .unavailable,
         "model \(model.name): no memory for a context of \(capacity) tokens: "
@@ -106,6 +119,28 @@ final class LlamaContext {
   /// Drops all of a sequence.
   func clear(_ sequence: Int32) {
     _ = llama_memory_seq_rm(memory, sequence, -1, -1)
+  }
+
+  /// A sequence's cells as bytes; nil where llama.cpp cannot give them.
+  func state(of sequence: Int32) -> [UInt8]? {
+    let size = llama_state_seq_get_size(pointer, sequence)
+    guard size > 0 else { return nil }
+    var written = 0
+    let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, initialized in
+      written = llama_state_seq_get_data(pointer, buffer.baseAddress, size, sequence)
+      initialized = min(written, size)
+    }
+    return written == size ? bytes : nil
+  }
+
+  /// Fills an empty sequence from bytes; false where they do not fit.
+  func restore(_ state: [UInt8], to sequence: Int32) -> Bool {
+    state.withUnsafeBufferPointer { llama_state_seq_set_data(pointer, $0.baseAddress, $0.count, sequence) } > 0
+  }
+
+  /// Empties the whole cache.
+  func clearAll() {
+    llama_memory_clear(memory, false)
   }
 
   /// Makes an empty sequence hold the first tokens of another, in the same cells.
