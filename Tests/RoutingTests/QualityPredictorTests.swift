@@ -53,6 +53,25 @@ import Testing
     }
   }
 
+  @Test func anEmbeddingTellsApartWhatTextCannot() throws {
+    var generator = SeededGenerator(seed: 8)
+    let records = (0..<200).map { _ in
+      let hard = generator.unit() < 0.5
+      return RoutingRecord(
+        prompt: "What is it?", outcomes: ["m": hard ? 0 : 1], embedding: hard ? [3, 0.1, 0] : [0, 0.1, 3])
+    }
+    let predictor = try QualityPredictor.train(on: records)
+    func estimate(_ embedding: [Float]?) throws -> Double {
+      try #require(predictor.probability(of: "m", for: PromptFeatures("What is it?", embedding: embedding)))
+    }
+    #expect(try estimate([5, 0, 0]) < 0.3)
+    #expect(try estimate([0, 0, 5]) > 0.7)
+    for odd in [nil, [], [1], [.nan, 0, 0]] as [[Float]?] {
+      #expect((0.3...0.7).contains(try estimate(odd)))
+    }
+    #expect(try QualityPredictor(decoding: predictor.encoded()) == predictor)
+  }
+
   @Test func aStoredPredictorIsReadBackEqual() throws {
     let predictor = try QualityPredictor.train(on: Self.records(300, seed: 4))
     #expect(try QualityPredictor(decoding: predictor.encoded()) == predictor)

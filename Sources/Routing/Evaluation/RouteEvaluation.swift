@@ -64,7 +64,7 @@ package struct RouteEvaluation: Sendable, Equatable {
     guard pairs.count >= 10 * settings.folds else {
       throw .tooFewRecords(found: pairs.count, needed: 10 * settings.folds)
     }
-    let examples = pairs.map { (record: $0, features: PromptFeatures($0.prompt)) }
+    let examples = pairs.map { (record: $0, features: PromptFeatures($0.prompt, embedding: $0.embedding)) }
     let rounds = max(1, min(10, settings.predictions / pairs.count))
     var repeated: [PairScores] = []
     for round in 0..<rounds {

@@ -49,7 +49,7 @@ package struct Router: Sendable {
     features: PromptFeatures? = nil, at time: Double = 0
   ) throws(RoutingError) -> RouteDecision {
     try policy.validate()
-    let features = features ?? PromptFeatures(request.prompt)
+    let features = features ?? PromptFeatures(request.prompt, embedding: request.embedding)
     var generator = SeededGenerator(seed: seed)
     let considered = weigh(request, candidates, features, &generator)
     let eligible = considered.filter { $0.excluded == nil }

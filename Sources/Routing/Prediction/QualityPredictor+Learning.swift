@@ -9,7 +9,7 @@ extension QualityPredictor {
   /// A model that is not known is passed over: its feedback is kept by the router until it is trained on.
   package mutating func learn(_ model: String, quality: Double, weight: Double, features: PromptFeatures) {
     guard let index = heads.firstIndex(where: { $0.model == model }) else { return }
-    let standardised = standardisation.apply(features.dense)
+    let standardised = linearInput(features)
     let row = TrainingRow(grams: features.grams, dense: standardised)
     let predicted = heads[index].linear.predict(features.grams, standardised)
     let rate = Self.learningRate * Float(max(0, min(1, weight)))

@@ -4,6 +4,9 @@ extension QualityPredictor {
   /// Heads that a stored predictor may hold at most.
   static let headLimit = 1024
 
+  /// Components of an embedding at most; longer ones are not used.
+  static let embeddingLimit = 16_384
+
   private static let magic = Array("PRSMROUT".utf8)
 
   /// The predictor as bytes: magic, version, standardisation, heads, and a 64-bit FNV-1a checksum of all before it.
@@ -15,6 +18,7 @@ extension QualityPredictor {
     writer.append(standardisation.scale)
     writer.append(standardisation.means)
     writer.append(standardisation.inverseDeviations)
+    writer.append(UInt16(clamping: embeddingDimension))
     writer.append(UInt16(clamping: heads.count))
     for head in heads {
       writer.append(head.model)
@@ -53,6 +57,11 @@ extension QualityPredictor {
     let scale = try reader.float("scale")
     let means = try reader.floats("means", count: width)
     let deviations = try reader.floats("deviations", count: width)
+    let dimension: UInt16 = try reader.integer("embedding dimension")
+    guard Int(dimension) <= Self.embeddingLimit else {
+      throw .unreadablePredictor(
+        reason: "embedding dimension: expected at most \(Self.embeddingLimit), found \(dimension)")
+    }
     let headCount: UInt16 = try reader.integer("number of models")
     guard Int(headCount) <= Self.headLimit else {
       throw .unreadablePredictor(reason: "expected at most \(Self.headLimit) models, found \(headCount)")
@@ -68,7 +77,7 @@ extension QualityPredictor {
       }
       let linear = LinearModel(
         bias: try reader.float("bias"), gramWeights: try reader.floats("n-gram weights", count: GramVector.bucketCount),
-        denseWeights: try reader.floats("measure weights", count: width))
+        denseWeights: try reader.floats("measure weights", count: width + Int(dimension)))
       heads.append(
         Head(
           model: model, examples: Int(examples), updates: Int(updates), linear: linear,
@@ -78,7 +87,9 @@ extension QualityPredictor {
       throw .unreadablePredictor(reason: "\(reader.remaining) bytes are left over after the last model")
     }
     self.init(
-      standardisation: Standardisation(means: means, inverseDeviations: deviations, scale: scale), heads: heads)
+      standardisation: Standardisation(means: means, inverseDeviations: deviations, scale: scale),
+      embeddingDimension: Int(dimension),
+      heads: heads)
   }
 
   private static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt64 {

@@ -25,7 +25,8 @@ extension QualityPredictor {
   package static func train(
     on records: [RoutingRecord], settings: Training = Training(), seed: UInt64 = 1
   ) throws(RoutingError) -> QualityPredictor {
-    try train(on: records.map { ($0, PromptFeatures($0.prompt)) }, settings: settings, seed: seed)
+    try train(
+      on: records.map { ($0, PromptFeatures($0.prompt, embedding: $0.embedding)) }, settings: settings, seed: seed)
   }
 
   static func train(
@@ -41,8 +42,14 @@ extension QualityPredictor {
     let measures = examples.map(\.features.dense)
     let standardisation = Standardisation(
       of: measures, scale: settings.denseScale * min(1, (500 / Float(max(1, examples.count))).squareRoot()))
-    let rows = examples.indices.map {
-      TrainingRow(grams: examples[$0].features.grams, dense: standardisation.apply(measures[$0]))
+    let dimension = examples.first?.features.embedding.count ?? 0
+    var predictor = QualityPredictor(standardisation: standardisation, heads: [])
+    // Embeddings are used when every record has one, all of the same model.
+    if dimension <= embeddingLimit, examples.allSatisfy({ $0.features.embedding.count == dimension }) {
+      predictor.embeddingDimension = dimension
+    }
+    let rows = examples.map {
+      TrainingRow(grams: $0.features.grams, dense: predictor.linearInput($0.features))
     }
     // Every row's fold is drawn once, so that all heads are cross-fitted on the same folds.
     let folds = Folds(count: examples.count, folds: settings.stackingFolds, using: &generator)
@@ -86,7 +93,8 @@ extension QualityPredictor {
           model: model, examples: labelled.count, updates: 0, linear: linear[position], trees: trees,
           treeShare: share))
     }
-    return QualityPredictor(standardisation: standardisation, heads: heads)
+    predictor.heads = heads
+    return predictor
   }
 
   /// Takes back what the linear parts claim beyond what their cross-fitted predictions bear out, all by the same factor.

@@ -18,6 +18,8 @@ package struct QualityPredictor: Sendable, Equatable {
   }
 
   var standardisation: Standardisation
+  /// Components of the embeddings it was trained with; 0 for none.
+  var embeddingDimension = 0
   /// Ordered by model name.
   var heads: [Head]
 
@@ -41,7 +43,7 @@ package struct QualityPredictor: Sendable, Equatable {
 
   /// The estimates for every known model, in order of name.
   package func estimates(for features: PromptFeatures) -> [Estimate] {
-    let standardised = standardisation.apply(features.dense)
+    let standardised = linearInput(features)
     let linear = heads.map { $0.linear.predict(features.grams, standardised) }
     let input = features.dense + linear
     return heads.indices.map { index in
@@ -56,6 +58,14 @@ package struct QualityPredictor: Sendable, Equatable {
   /// P(good answer) of one model, or nil when the predictor does not know it.
   package func probability(of model: String, for features: PromptFeatures) -> Double? {
     estimates(for: features).first { $0.model == model }?.probability
+  }
+
+  /// What the linear parts read besides n-grams: standardised measures, then the embedding.
+  ///
+  /// An embedding that is missing or of another dimension counts as nothing.
+  func linearInput(_ features: PromptFeatures) -> [Float] {
+    let measures = standardisation.apply(features.dense)
+    return features.embedding.count == embeddingDimension ? measures + features.embedding : measures
   }
 
   static func blend(_ linear: Float, _ trees: Float, _ treeShare: Float) -> Float {

@@ -4,9 +4,12 @@ package struct RoutingRecord: Sendable, Equatable {
   package var prompt: String
   /// How good each model's answer was, by the model's name: 0 (wrong) to 1 (right). A model may be missing.
   package var outcomes: [String: Double]
+  /// The prompt's mean-pooled embedding by a local model, if there is one.
+  package var embedding: [Float]?
 
   /// A record of any number of models.
-  package init(prompt: String, outcomes: [String: Double]) {
+  package init(prompt: String, outcomes: [String: Double], embedding: [Float]? = nil) {
+    self.embedding = embedding
     self.prompt = prompt
     self.outcomes = outcomes.mapValues { $0.isFinite ? max(0, min(1, $0)) : 0 }
   }
