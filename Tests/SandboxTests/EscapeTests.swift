@@ -170,6 +170,17 @@ struct EscapeTests {
     }
   }
 
+  @Test(arguments: ["os.chmod('/tmp', 0)", "os.chmod('/tmp', 0o555)", "os.utime('/tmp', (1, 1))"])
+  func `the work folder is new to each run`(change: String) async throws {
+    let look = "import os\ns = os.stat('/tmp')\nprint(oct(s.st_mode), s.st_mtime > 1)\n"
+    for _ in 0..<3 {
+      let result = try await run(look + change)
+      #expect(result.outcome == .completed)
+      let text = String(decoding: result.standardOutput, as: UTF8.self)
+      #expect(text.hasSuffix(" True\n") && text.contains("755"))
+    }
+  }
+
   @Test
   func `the environment is empty and nobody else is there`() async throws {
     let source = """

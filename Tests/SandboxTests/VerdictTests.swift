@@ -133,6 +133,13 @@ struct VerdictTests {
   }
 
   @Test
+  func `a program cannot stand in for a module that its test uses`() async throws {
+    let source = "class math:\n  isclose = lambda *a, **k: True\ndef f(n): return 0"
+    let outcome = try await judge(source, "assert math.isclose(f(1), 3.14)")
+    #expect(outcome == .failed(message: "", line: 1))
+  }
+
+  @Test
   func `a test that asks nothing is no test`() async throws {
     let outcome = try await judge("def f(n): return n", " # nothing")
     #expect(outcome == .brokenTest(message: "ValueError: the test asks nothing"))

@@ -130,10 +130,15 @@ extension PythonTemplate {
         return Remote, decode, broken
 
     def names_read(source):
-        """The free names of a test that a program may supply: never a builtin."""
+        """The free names of a test that a program may supply, never a builtin's; and those among them that the test uses as
+        modules of the standard library, for which a program's own things may not stand in."""
         import builtins
-        found = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
-        return sorted(name for name in found if not hasattr(builtins, name))
+        nodes = list(ast.walk(ast.parse(source)))
+        found = {node.id for node in nodes if isinstance(node, ast.Name)}
+        names = sorted(name for name in found if not hasattr(builtins, name))
+        known = getattr(sys, "stdlib_module_names", sys.modules)
+        modules = {node.value.id for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)}
+        return names, {name for name in modules if name in known}
 
     def judge(request, send):
         link = 4
@@ -154,13 +159,15 @@ extension PythonTemplate {
             return verdict("broken", "ValueError", "the test asks nothing", "0")
         Remote, decode, broken = make_remote(link, [])
         try:
-            wanted = names_read(request["setup"] + "\n" + request["source"])
+            wanted, modules = names_read(request["setup"] + "\n" + request["source"])
             allowed = set(wanted)
             write_link(link, wanted)
             for name, kind, detail in read_link(link):
                 if name not in allowed:
                     continue
-                if kind == "module":
+                if name in modules:
+                    namespace[name] = __import__(name)
+                elif kind == "module":
                     if detail.split(".")[0] in getattr(sys, "stdlib_module_names", sys.modules):
                         __import__(detail)
                         namespace[name] = sys.modules[detail]

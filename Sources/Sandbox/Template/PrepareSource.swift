@@ -57,7 +57,6 @@ extension PythonTemplate {
         work = {
             "canonicalise": lambda source: None if (fixed := make_executable(source)) is None else canonical(fixed),
             "invocation": invocation,
-            "names": lambda source: " ".join(names_read(source)),
             "parses": lambda source: None if ast.parse(source) is None else "",
         }[request["kind"]]
         for number, source in enumerate(request["sources"]):

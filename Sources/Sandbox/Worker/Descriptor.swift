@@ -60,13 +60,11 @@ final class Descriptor: Sendable {
   func drain(into bytes: inout [UInt8], upTo most: Int) -> (more: Bool, ended: Bool) {
     while bytes.count < most {
       let room = min(64 << 10, most - bytes.count)
-      var count = 0
-      let start = bytes.count
-      bytes.append(contentsOf: repeatElement(0, count: room))
-      bytes.withUnsafeMutableBytes { buffer in
-        count = read(number, buffer.baseAddress?.advanced(by: start), room)
+      let count = withUnsafeTemporaryAllocation(byteCount: room, alignment: 1) { buffer in
+        let count = read(number, buffer.baseAddress, room)
+        if count > 0 { bytes.append(contentsOf: buffer[..<count]) }
+        return count
       }
-      bytes.removeLast(room - max(count, 0))
       if count == 0 { return (false, true) }
       if count < 0 { return (false, errno != EAGAIN && errno != EINTR) }
       if count < room { return (false, false) }

@@ -40,7 +40,7 @@ final class RunConversation {
       var descriptors = [grace == nil ? wake.number : -1]
       for participant in participants { descriptors += participant.waiting }
       var ready = [Bool](repeating: false, count: descriptors.count)
-      let left = limit.millisecondsLeft
+      let left = token.isCancelled && grace == nil ? 0 : limit.millisecondsLeft
       guard prsm_sandbox_poll(descriptors, &ready, Int32(descriptors.count), min(left, 10_000)) >= 0 else {
         throw .system("poll")
       }
