@@ -126,11 +126,24 @@ let package = Package(
       name: "PRSMTests", dependencies: ["ModelInterface", "prsm"], path: "Tests/prsmTests",
       swiftSettings: house + llamaHeaders),
     .testTarget(name: "StorageTests", dependencies: ["Storage", grdb], swiftSettings: house),
+    .testTarget(
+      name: "GatewayTests",
+      dependencies: [
+        "Gateway", "ModelInterface", "ScriptedProvider", "Telemetry", logging, lifecycle,
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      swiftSettings: house
+    ),
     .testTarget(name: "ModelCatalogTests", dependencies: ["ModelCatalog"], swiftSettings: house),
     .testTarget(name: "ContentTests", dependencies: ["Content", "Multiformats"], swiftSettings: house),
+    .testTarget(
+      name: "LlamaEngineTests", dependencies: ["CLlama", "LlamaEngine", "ModelInterface"],
+      swiftSettings: house + llamaHeaders),
     .testTarget(name: "ModelInterfaceTests", dependencies: ["ModelInterface"], swiftSettings: house),
     .testTarget(name: "MultiformatsTests", dependencies: ["Multiformats"], swiftSettings: house),
     .testTarget(name: "RoutingTests", dependencies: ["Routing"], swiftSettings: house),
     .testTarget(name: "SandboxTests", dependencies: ["Sandbox"], swiftSettings: house),
+    .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", logging], swiftSettings: house),
   ]
 )
