@@ -30,6 +30,7 @@ struct VerdictTests {
       "def f(x):\n  if x < 0: raise ValueError('no')",
       "try:\n  f(-1)\n  assert False\nexcept ValueError as e:\n  assert str(e) == 'no'"
     ),
+    ("def sum(a, b): return a * b", "assert sum(3, 4) == 12"),
     ("def f(x): return [x, x]", "def check(candidate):\n  assert candidate(1) == [1, 1]\n\ncheck(f)"),
   ])
   func `a right program passes`(source: String, test: String) async throws {
@@ -137,6 +138,17 @@ struct VerdictTests {
     let source = "class math:\n  isclose = lambda *a, **k: True\ndef f(n): return 0"
     let outcome = try await judge(source, "assert math.isclose(f(1), 3.14)")
     #expect(outcome == .failed(message: "", line: 1))
+  }
+
+  @Test
+  func `a judged program can be traced`() async throws {
+    let program = SandboxProgram(
+      source: "def f(n):\n  if n < 0: raise ValueError('no')\n  return n",
+      test: "assert f(1) == 1\ntry: f(-1)\nexcept ValueError: pass")
+    let result = try await TestSandbox.shared().run(program, trace: TraceOptions())
+    #expect(result.outcome == .passed)
+    #expect(result.trace?.events.contains { $0.kind == .return && $0.value == "1" } == true)
+    #expect(result.trace?.events.contains { $0.kind == .exception } == true)
   }
 
   @Test

@@ -45,13 +45,11 @@ extension PythonTemplate {
         return ast.unparse(tree).strip()
 
     def invocation(test):
-        """The call that a test makes: the first call of a name in it that is not a builtin's."""
+        """The call that a test makes: the first call of a name in it that is not a builtin's, else the first call."""
         import builtins
-        tree = ast.parse(test)
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not hasattr(builtins, node.func.id):
-                return ast.unparse(node)
-        return None
+        calls = [node for node in ast.walk(ast.parse(test)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+        own = [node for node in calls if not hasattr(builtins, node.func.id)]
+        return ast.unparse((own or calls)[0]) if calls else None
 
     def prepare(request, send):
         work = {
