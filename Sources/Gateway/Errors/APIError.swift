@@ -36,6 +36,13 @@ package struct APIError: Error, Sendable, Equatable {
     APIError(400, message, parameter: parameter, code: code)
   }
 
+  /// Status 404 for a model that is not there, or that the key may not use.
+  package static func unknownModel(_ name: String) -> APIError {
+    APIError(
+      404, "The model '\(name.prefix(200))' does not exist or you do not have access to it.", parameter: "model",
+      code: "model_not_found")
+  }
+
   /// What a provider's error is to a client.
   package init(_ error: GenerationError, model: String? = nil) {
     switch error.kind {

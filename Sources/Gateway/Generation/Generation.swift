@@ -17,6 +17,7 @@ struct Generation: Sendable {
   func answer<Result>(
     _ request: GenerationRequest, for incoming: GatewayRequest, _ body: (Answer) async throws -> Result
   ) async throws -> Result {
+    try await checkPermission(request.model, incoming.principal)
     var request = request
     if let time = limits.time { request.context.deadline = incoming.received + time }
     if let limit = limits.outputTokens {
@@ -41,6 +42,7 @@ struct Generation: Sendable {
 
   /// Vectors for texts, reserved and settled.
   func embed(_ request: EmbeddingRequest, for incoming: GatewayRequest) async throws -> EmbeddingResponse {
+    try await checkPermission(request.model, incoming.principal)
     let span = incoming.trace?.child()
     var request = request
     if let time = limits.time { request.context.deadline = incoming.received + time }
@@ -58,6 +60,14 @@ struct Generation: Sendable {
       await settle(answer.settlement(after: error), answer, reservation, span)
       throw error
     }
+  }
+
+  /// A key that is limited to some models gets these under all their names, and of others the answer that they do not
+  /// exist.
+  private func checkPermission(_ model: String, _ principal: Principal) async throws(APIError) {
+    guard let allowed = principal.models, !allowed.contains(model) else { return }
+    let isAlias = await provider.models().contains { allowed.contains($0.name) && $0.aliases.contains(model) }
+    guard isAlias else { throw .unknownModel(model) }
   }
 
   private func settle(

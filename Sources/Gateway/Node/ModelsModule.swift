@@ -16,9 +16,7 @@ struct ModelsModule: GatewayModule {
       .whole(.get, "/v1/models/{model*}", operation: Schemas.retrieveModel) { request in
         let name = request.variables.first ?? ""
         guard let model = await visible(request).first(where: { $0.name == name || $0.aliases.contains(name) }) else {
-          throw APIError(
-            404, "The model '\(name.prefix(200))' does not exist or you do not have access to it.",
-            parameter: "model", code: "model_not_found")
+          throw APIError.unknownModel(name)
         }
         var json = JSONText()
         Self.write(model, into: &json)

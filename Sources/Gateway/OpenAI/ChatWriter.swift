@@ -171,10 +171,12 @@ struct ChatWriter: Sendable {
     }
 
     private mutating func call(_ piece: ToolCallPiece, into output: inout JSONText) {
-      let isFirst = piece.index >= calls
-      if isFirst { calls = piece.index + 1 }
+      // Indices come from providers; the largest one must not overflow.
+      let index = min(max(0, piece.index), Int(Int32.max))
+      let isFirst = index >= calls
+      if isFirst { calls = index + 1 }
       output.raw("{\"tool_calls\":[{\"index\":")
-      output.integer(max(0, piece.index))
+      output.integer(index)
       if isFirst || piece.id != nil {
         output.raw(",\"id\":")
         output.string(piece.id ?? RequestIdentifier.make("call_"))

@@ -165,29 +165,35 @@ struct ResponseAssembly {
     output.raw("}\n\n")
   }
 
-  /// The event that ends a stream which cannot be completed.
+  /// The event that ends a stream which cannot be completed, with the response as far as it came.
   mutating func failure(_ error: APIError, into output: inout JSONText) {
-    event("error", into: &output) { json, _ in
-      json.raw(",\"code\":")
-      json.string(error.code)
-      json.raw(",\"message\":")
-      json.string(error.message)
-      json.raw(",\"param\":")
-      json.string(error.parameter)
+    event("response.failed", into: &output) { json, assembly in
+      json.raw(",\"response\":")
+      assembly.write(into: &json, isOver: true, failure: error)
     }
   }
 
   // MARK: the response
 
   /// The response as it is now.
-  func write(into json: inout JSONText, isOver: Bool) {
+  func write(into json: inout JSONText, isOver: Bool, failure: APIError? = nil) {
     json.raw("{\"id\":")
     json.string(id)
     json.raw(",\"object\":\"response\",\"created_at\":")
     json.integer(created)
     json.raw(",\"status\":")
-    json.string(isOver ? (isIncomplete ? "incomplete" : "completed") : "in_progress")
-    json.raw(",\"error\":null,\"incomplete_details\":")
+    json.string(failure != nil ? "failed" : isOver ? (isIncomplete ? "incomplete" : "completed") : "in_progress")
+    json.raw(",\"error\":")
+    if let failure {
+      json.raw("{\"code\":")
+      json.string(failure.code ?? "server_error")
+      json.raw(",\"message\":")
+      json.string(failure.message)
+      json.raw("}")
+    } else {
+      json.raw("null")
+    }
+    json.raw(",\"incomplete_details\":")
     if isOver, isIncomplete {
       json.raw("{\"reason\":")
       json.string(completion?.reason == .length ? "max_output_tokens" : "content_filter")

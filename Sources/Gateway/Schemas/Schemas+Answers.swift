@@ -19,6 +19,9 @@ extension Schemas {
       )
     ], required: ["error"])
 
+  /// One event of a stream, as clients take it apart.
+  private static let event = object([("event", text), ("data", text)], required: ["data"])
+
   private static let model = object(
     [
       ("id", text), ("object", words("model")), ("created", time), ("owned_by", text),
@@ -106,14 +109,14 @@ extension Schemas {
       ("id", text), ("object", words("response")), ("created_at", time),
       ("status", words("completed", "incomplete", "in_progress")), ("output", list(["type": "object"])),
       ("model", text),
-      ("error", ["type": "null"]), ("incomplete_details", nullable("object")),
+      ("error", nullable("object")), ("incomplete_details", nullable("object")),
     ], required: ["id", "object", "created_at", "status", "output", "model"], isOpen: true)
 
   private static let deletedResponse = object(
     [("id", text), ("object", words("response")), ("deleted", ["const": true])], required: ["id", "object", "deleted"])
 
   static let answers: [(name: String, schema: JSONSchema)] = [
-    ("Error", error), ("Model", model),
+    ("Error", error), ("ServerSentEvent", event), ("Model", model),
     (
       "ModelList",
       object([("object", words("list")), ("data", list(reference("Model")))], required: ["object", "data"])

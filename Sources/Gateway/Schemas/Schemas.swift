@@ -15,7 +15,7 @@ enum Schemas {
     answers: [
       Operation.Answer(
         200, "The answer, or its chunks as server-sent events.",
-        [("application/json", reference("ChatCompletion")), ("text/event-stream", ["type": "string"])])
+        [("application/json", reference("ChatCompletion")), ("text/event-stream", reference("ServerSentEvent"))])
     ], errors: providerErrors)
 
   static let completions = Operation(
@@ -23,7 +23,7 @@ enum Schemas {
     answers: [
       Operation.Answer(
         200, "The text, or its chunks as server-sent events.",
-        [("application/json", reference("Completion")), ("text/event-stream", ["type": "string"])])
+        [("application/json", reference("Completion")), ("text/event-stream", reference("ServerSentEvent"))])
     ], errors: providerErrors)
 
   static let createResponse = Operation(
@@ -32,7 +32,7 @@ enum Schemas {
     answers: [
       Operation.Answer(
         200, "The response, or its events as server-sent events.",
-        [("application/json", reference("Response")), ("text/event-stream", ["type": "string"])])
+        [("application/json", reference("Response")), ("text/event-stream", reference("ServerSentEvent"))])
     ], errors: providerErrors)
 
   static let retrieveResponse = Operation(
