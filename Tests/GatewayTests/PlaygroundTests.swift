@@ -1,0 +1,59 @@
+import Foundation
+import Gateway
+import ModelInterface
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct PlaygroundTests {
+  private static let folder = URL(filePath: #filePath).deletingLastPathComponent()
+    .appending(path: "../../Sources/Gateway/Playground").standardizedFileURL
+
+  @Test func everyFileIsServedAsItIsInTheRepository() async throws {
+    let files = try FileManager.default.contentsOfDirectory(at: Self.folder, includingPropertiesForKeys: nil)
+    #expect(files.count > 10)
+    try await TestNode.with { node async throws in
+      for file in files {
+        let response = try await node.ask("GET", "/playground/\(file.lastPathComponent)")
+        #expect(
+          response.status == 200, "\(file.lastPathComponent) is not embedded; run scripts/embed-playground")
+        #expect(response.body == (try String(contentsOf: file, encoding: .utf8)), "\(file.lastPathComponent)")
+      }
+    }
+  }
+
+  @Test func thePageIsAtTheRootWithAStrictPolicy() async throws {
+    try await TestNode.with { node async throws in
+      let page = try await node.ask("GET", "/")
+      #expect(page.status == 200)
+      #expect(page.header("content-type") == "text/html; charset=utf-8")
+      #expect(
+        page.header("content-security-policy")
+          == "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+          + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+      #expect(page.header("x-content-type-options") == "nosniff")
+      let script = try await node.ask("GET", "/playground/main.js")
+      #expect(script.header("content-type") == "text/javascript; charset=utf-8")
+    }
+  }
+
+  @Test func whatTheBrowserHasIsNotSentAgain() async throws {
+    try await TestNode.with { node async throws in
+      let tag = try #require(try await node.ask("GET", "/").header("etag"))
+      let again = try await node.ask("GET", "/", headers: ["if-none-match: \"other\", W/\(tag)"])
+      #expect(again.status == 304)
+      #expect(again.body.isEmpty)
+      #expect(try await node.ask("GET", "/", headers: ["if-none-match: \"other\""]).status == 200)
+    }
+  }
+
+  @Test(arguments: ["/playground/none.js", "/playground/../main.js", "/playground/%2e%2e%2fmain.js", "/playground/"])
+  func nothingElseIsServed(_ path: String) async throws {
+    try await TestNode.with { node async throws in #expect(try await node.ask("GET", path).status == 404) }
+  }
+
+  @Test func aNodeCanBeWithoutIt() async throws {
+    try await TestNode.with(configure: { configuration, _ in configuration.servesPlayground = false }) {
+      node async throws in
+      #expect(try await node.ask("GET", "/").status == 404)
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import Gateway
+import ModelInterface
+import ScriptedProvider
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct ResponsesTests {
+  private func ask(_ node: TestNode, _ members: [(String, JSONValue)]) async throws -> Response {
+    try await node.ask("POST", "/v1/responses", .object(JSONObject([("model", "scripted")] + members)))
+  }
+
+  private static let tools: JSONValue = [["type": "function", "name": "weather", "parameters": ["type": "object"]]]
+
+  @Test func textIsStreamedAsNamedAndNumberedEvents() async throws {
+    try await TestNode.with { node async throws in
+      let response = try await ask(node, [("input", "one two"), ("stream", true)])
+      let events = response.jsonEvents
+      #expect(
+        events.compactMap { $0["type"]?.string } == [
+          "response.created", "response.in_progress", "response.output_item.added", "response.content_part.added",
+          "response.output_text.delta", "response.output_text.delta", "response.output_text.done",
+          "response.content_part.done", "response.output_item.done", "response.completed",
+        ])
+      #expect(events.compactMap { $0["sequence_number"]?.integer } == Array(events.indices))
+      let names = response.body.split(separator: "\n").filter { $0.hasPrefix("event: ") }.map { $0.dropFirst(7) }
+      #expect(names.map(String.init) == events.compactMap { $0["type"]?.string })
+      #expect(events.last?["response"]?["output"]?[0]?["content"]?[0]?["text"] == "one two")
+      #expect(events.last?["response"]?["usage"]?["output_tokens"] == 2)
+    }
+  }
+
+  @Test func aFunctionCallIsStreamedAsItsArguments() async throws {
+    try await TestNode.with { node async throws in
+      let events = try await ask(node, [("input", "?"), ("stream", true), ("tools", Self.tools)]).jsonEvents
+      #expect(
+        events.compactMap { $0["type"]?.string } == [
+          "response.created", "response.in_progress", "response.output_item.added",
+          "response.function_call_arguments.delta", "response.function_call_arguments.delta",
+          "response.function_call_arguments.done", "response.output_item.done", "response.completed",
+        ])
+      #expect(events.last?["response"]?["output"]?[0]?["arguments"] == "{\"city\":\"Paris\"}")
+    }
+  }
+
+  @Test func aResponseThatIsCutOffIsIncomplete() async throws {
+    try await TestNode.with { node async throws in
+      let json = try await ask(node, [("input", "one two three"), ("max_output_tokens", 1)]).json
+      #expect(json["status"] == "incomplete")
+      #expect(json["incomplete_details"]?["reason"] == "max_output_tokens")
+      let events = try await ask(
+        node, [("input", "one two three"), ("max_output_tokens", 1), ("stream", true)]
+      ).jsonEvents
+      #expect(events.last?["type"] == "response.incomplete")
+    }
+  }
+
+  @Test func aResponseThatBreaksOffHasFailed() async throws {
+    try await TestNode.with(ScriptedProvider(script: breaking)) { node async throws in
+      let events = try await ask(node, [("input", "hi"), ("stream", true)]).jsonEvents
+      #expect(events.last?["type"] == "response.failed")
+      #expect(events.last?["response"]?["status"] == "failed")
+      #expect(events.last?["response"]?["error"]?["code"] == "unavailable")
+      #expect(events.compactMap { $0["sequence_number"]?.integer } == Array(events.indices))
+    }
+  }
+
+  @Test func aResponseIsKeptContinuedAndForgotten() async throws {
+    try await TestNode.with { node async throws in
+      let first = try await ask(node, [("input", "one"), ("instructions", "Be brief.")]).json
+      let id = try #require(first["id"]?.string)
+      #expect(try await node.ask("GET", "/v1/responses/\(id)").json["id"]?.string == id)
+      let second = try await ask(node, [("input", "two"), ("previous_response_id", .string(id))])
+      #expect(second.status == 200)
+      guard case .messages(let messages) = node.provider.requests.last?.prompt else {
+        Issue.record("expected a conversation")
+        return
+      }
+      #expect(messages.map(\.text) == ["one", "one", "two"])
+      #expect(try await node.ask("DELETE", "/v1/responses/\(id)").json["deleted"] == true)
+      #expect(try await node.ask("GET", "/v1/responses/\(id)").status == 404)
+      let gone = try await ask(node, [("input", "two"), ("previous_response_id", .string(id))])
+      #expect(try gone.error["param"] == "previous_response_id")
+    }
+  }
+
+  @Test func onlySoManyResponsesAreKept() async throws {
+    try await TestNode.with(configure: { configuration, _ in configuration.requests.storedResponses = 2 }) {
+      node async throws in
+      var ids: [String] = []
+      for _ in 0..<3 { ids.append(try #require(try await ask(node, [("input", "a")]).json["id"]?.string)) }
+      #expect(try await node.ask("GET", "/v1/responses/\(ids[0])").status == 404)
+      #expect(try await node.ask("GET", "/v1/responses/\(ids[2])").status == 200)
+    }
+  }
+
+  @Test(
+    arguments: [
+      ("input", 3, "input"), ("background", true, "background"),
+      ("text", ["format": ["type": "xml"]], "text.format.type"),
+      ("previous_response_id", "resp_x", "previous_response_id"), ("conversation", "c", "conversation"),
+      ("tools", [["type": "web_search"]], "tools[0].type"),
+    ] as [(String, JSONValue, String)])
+  func aWrongMemberIsNamed(_ name: String, _ value: JSONValue, _ parameter: String) async throws {
+    try await TestNode.with { node async throws in
+      let members: [(String, JSONValue)] = name == "input" ? [] : [("input", "hi")]
+      let response = try await ask(node, members + [(name, value)])
+      #expect(response.status == 400)
+      #expect(try response.error["param"]?.string == parameter, "\(response.body)")
+    }
+  }
+}
