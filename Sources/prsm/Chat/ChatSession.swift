@@ -133,6 +133,8 @@ final class ChatSession {
     let request = sampling.request(model: conversation.model, prompt: .messages(conversation.messages))
     let provider = source.provider
     let shown = Shown()
+    let terminal = RawTerminal(isQuiet: true)
+    defer { terminal?.restore() }
     let signals = interrupts.signals
     let style = style
     let outcome = await withTaskGroup(of: Outcome?.self) { group in

@@ -13,7 +13,7 @@ struct Configuration: Sendable {
   var defaultModel: String?
   var preload: [String]
   var memory: Int?
-  var contextLength: Int?
+  var cacheTokens: Int?
   var parallel: Int
   var threads: Int?
   var aliases: [String: String]
@@ -46,7 +46,7 @@ struct Configuration: Sendable {
     defaultModel = sources.value(Settings.defaultModel)
     preload = sources.value(Settings.preload)
     memory = sources.value(Settings.memory)
-    contextLength = sources.value(Settings.contextLength)
+    cacheTokens = sources.value(Settings.cacheTokens)
     parallel = sources.value(Settings.parallel)
     threads = sources.value(Settings.threads)
     aliases = sources.value(Settings.aliases)

@@ -37,10 +37,10 @@ enum Settings {
   static let memory = Setting(
     "models.memory", Form<Int>.bytes((64 << 20)...(1 << 50)).optional, default: nil, "three quarters of the machine's",
     "The most memory that loaded models may take together; the least recently used is unloaded first.")
-  static let contextLength = Setting(
-    "models.context-length", Form<Int>.integer(256...1_048_576).optional, default: nil,
-    "the model's own, within reason",
-    "The most tokens of prompt and answer together.")
+  static let cacheTokens = Setting(
+    "models.cache-tokens", Form<Int>.integer(256...1_048_576).optional, default: nil,
+    "the model's own, at most 16384",
+    "Tokens that one model's cache holds for all its answers; none is longer, prompt included.")
   static let parallel = Setting(
     "models.parallel", .integer(1...256), default: 16, "16", "How many answers one model writes at a time.")
   static let threads = Setting(
@@ -87,7 +87,7 @@ enum Settings {
     listen.outline, dataDir.outline,
     certificate.outline, key.outline,
     apiKey.outline, requiresKey.outline,
-    defaultModel.outline, preload.outline, memory.outline, contextLength.outline, parallel.outline, threads.outline,
+    defaultModel.outline, preload.outline, memory.outline, cacheTokens.outline, parallel.outline, threads.outline,
     aliases.outline, upstreams.outline,
     bodySize.outline, outputTokens.outline, requestTime.outline, connections.outline, shutdownTime.outline,
     logLevel.outline, logFormat.outline,

@@ -29,7 +29,7 @@ extension AnswerSource {
     var settings = LocalModels.Configuration()
     settings.engine.maximumActive = 1
     settings.engine.threads = configuration.threads
-    settings.engine.cacheTokens = configuration.contextLength
+    settings.engine.cacheTokens = configuration.cacheTokens
     let engine = LocalModels(source: folder, configuration: settings)
     let source = AnswerSource(
       provider: engine, place: "in this process", models: await engine.models(),

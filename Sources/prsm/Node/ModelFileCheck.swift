@@ -62,20 +62,12 @@ final class ModelFileCheck: Sendable {
       throw .unavailable(
         "the program's own file cannot be found, so that \(path) cannot be tried in a process of its own")
     }
-    let child = Subprocess(program: program, arguments: ["check-model-file", path])
-    let result = try await child.run(patience: patience)
-    switch result.ending {
-    case .exited(0): return
-    case .exited:
-      let reason = result.errors.hasPrefix("prsm: ") ? String(result.errors.dropFirst("prsm: ".count)) : result.errors
-      throw .no(reason.isEmpty ? "\(path) cannot be loaded as a model" : reason)
-    case .signalled(let signal):
-      let said = result.errors.split(separator: "\n").last.map { " (\($0.prefix(300)))" } ?? ""
-      throw .no(
-        "\(path) cannot be used: llama.cpp crashed with signal \(signal) while loading it\(said); get the file again, "
-          + "or another version of it")
-    case .timedOut:
-      throw .no("\(path) was not loaded within \(DurationText.text(patience)); the machine may lack memory for it")
+    do throws(ModelLoadCheck.Failure) {
+      try await ModelLoadCheck.run(executable: program, arguments: ["check-model-file", path], deadline: patience)
+    } catch {
+      let message = "\(path) cannot be used as a model: \(error)"
+      if case .notStarted = error { throw .unavailable(message) }
+      throw .no(message)
     }
   }
 }

@@ -44,19 +44,25 @@ struct Node {
     let engine = LocalModels(source: models, configuration: engineConfiguration)
     let upstreams = try Upstreams(configuration.upstreams, environment: environment)
     let readiness = Readiness()
-    let gateway = try gateway(provider(engine, upstreams), authenticator, readiness, models, logger) { address in
+    let metrics = MetricsRegistry()
+    let exporter = try TraceDelivery.exporter(
+      configuration, environment: environment, metrics: metrics, logger: logger)
+    let observation = Observation(metrics: metrics, exporter: exporter, logger: logger)
+    let gateway = try gateway(provider(engine, upstreams), authenticator, readiness, models, observation) { address in
       let usable = Self.usable(address)
       lock.write(address: usable)
       Self.announce(address, usable, authenticator != nil)
     }
+    // Ended in reverse order: first the door, then what stands behind it.
+    var services: [any Service] = exporter.map { [$0] } ?? []
+    services += [
+      EngineService(models: engine, drainTime: configuration.shutdownTime),
+      PreloadService(models: engine, names: try await preloadNames(models), readiness: readiness, logger: logger),
+      gateway,
+    ]
     var group = ServiceGroupConfiguration(
-      services: [
-        .init(service: EngineService(models: engine, drainTime: configuration.shutdownTime)),
-        .init(
-          service: PreloadService(
-            models: engine, names: try await preloadNames(models), readiness: readiness, logger: logger)),
-        .init(service: gateway),
-      ], gracefulShutdownSignals: [.sigterm, .sigint], logger: NodeLog.quiet(logger))
+      services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint],
+      logger: NodeLog.quiet(logger))
     group.maximumGracefulShutdownDuration = configuration.shutdownTime + .seconds(10)
     do {
       try await ServiceGroup(configuration: group).run()
@@ -68,6 +74,13 @@ struct Node {
     withExtendedLifetime(lock) {}
   }
 
+  /// How a node lets itself be watched.
+  private struct Observation {
+    let metrics: MetricsRegistry
+    let exporter: SpanExporter?
+    let logger: Logger
+  }
+
   /// The models of this machine first, then those of upstreams.
   private func provider(_ engine: LocalModels, _ upstreams: Upstreams) -> any ModelProvider {
     guard !upstreams.providers.isEmpty else { return engine }
@@ -77,7 +90,7 @@ struct Node {
   private var engineConfiguration: LocalModels.Configuration {
     var local = LocalModels.Configuration()
     local.engine.maximumActive = configuration.parallel
-    local.engine.cacheTokens = configuration.contextLength
+    local.engine.cacheTokens = configuration.cacheTokens
     local.engine.threads = configuration.threads
     local.memoryBudget = configuration.memory ?? Int(clamping: ProcessInfo.processInfo.physicalMemory / 4 * 3)
     return local
@@ -147,7 +160,7 @@ struct Node {
   private func gateway(
     _ provider: any ModelProvider, _ authenticator: KeyRingAuthenticator?, _ readiness: Readiness,
     _ models: ModelFolder,
-    _ logger: Logger, onListening: @escaping @Sendable (ListeningAddress) async -> Void
+    _ observation: Observation, onListening: @escaping @Sendable (ListeningAddress) async -> Void
   ) throws(CommandFailure) -> Gateway {
     var settings = GatewayConfiguration()
     settings.host = configuration.listen.host
@@ -163,7 +176,9 @@ struct Node {
     settings.requests.time = configuration.requestTime
     settings.drainTime = configuration.shutdownTime
     settings.version = PRSM.version
-    var services = GatewayServices(provider: provider, logger: logger)
+    var services = GatewayServices(provider: provider, logger: observation.logger)
+    services.metrics = observation.metrics
+    services.tracer = observation.exporter
     services.authenticator = authenticator
     services.metrics.addProcessMetrics()
     let hasUpstreams = !configuration.upstreams.isEmpty

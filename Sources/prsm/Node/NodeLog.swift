@@ -4,7 +4,10 @@ import Logging
 /// The node's log, on standard error.
 enum NodeLog {
   static func logger(_ configuration: Configuration) -> Logger {
-    var logger = Logger(label: "prsm") { StreamLogHandler.standardError(label: $0) }
+    let isJSON = configuration.logFormat == "json"
+    var logger = Logger(label: "prsm") { label -> any LogHandler in
+      if isJSON { JSONLogHandler() } else { StreamLogHandler.standardError(label: label) }
+    }
     logger.logLevel = Logger.Level(rawValue: configuration.logLevel) ?? .info
     let engine = logger
     LlamaLog.handle { level, line in

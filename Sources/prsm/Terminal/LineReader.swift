@@ -101,11 +101,20 @@ final class RawTerminal {
   private let usual: termios
 
   /// Nil where standard input is not a terminal.
-  init?() {
+  ///
+  /// - Parameter isQuiet: keys are kept for later and not shown, and Ctrl-C is a signal: for while an answer is written.
+  init?(isQuiet: Bool = false) {
     var attributes = termios()
     guard tcgetattr(STDIN_FILENO, &attributes) == 0 else { return nil }
     usual = attributes
-    enter()
+    if isQuiet { enterQuietly() } else { enter() }
+  }
+
+  private func enterQuietly() {
+    var quiet = usual
+    quiet.c_lflag &= ~tcflag_t(ECHO | ICANON)
+    Self.saved.withLock { $0 = usual }
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &quiet)
   }
 
   func enter() {
