@@ -22,6 +22,10 @@ package final class Store: Sendable {
     do {
       try Self.createPrivately(path)
       let pool = try DatabasePool(path: path, configuration: Self.configuration(options))
+      // After opening, because GRDB sets NORMAL when it turns the write-ahead log on. The writer's connection stays.
+      try pool.writeWithoutTransaction { database in
+        try database.execute(sql: "PRAGMA synchronous = \(options.isDurable ? "FULL" : "NORMAL")")
+      }
       try Self.migrate(pool, migrations, path: path)
       self.pool = pool
     } catch {
@@ -102,7 +106,6 @@ package final class Store: Sendable {
       Double(options.busyTimeout.components.seconds) + Double(options.busyTimeout.components.attoseconds) * 1e-18
     configuration.busyMode = .timeout(seconds)
     configuration.prepareDatabase { database in
-      try database.execute(sql: "PRAGMA synchronous = \(options.isDurable ? "FULL" : "NORMAL")")
       try database.execute(sql: "PRAGMA journal_size_limit = \(64 << 20)")
       try database.execute(sql: "PRAGMA trusted_schema = OFF")
       let pageSize = try Int.fetchOne(database, sql: "PRAGMA page_size") ?? 4_096
