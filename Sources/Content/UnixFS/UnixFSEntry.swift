@@ -95,7 +95,7 @@ package struct UnixFSEntry: Hashable, Sendable {
     return time
   }
 
-  private static func skip(_ tag: UInt64, _ span: RawSpan, _ offset: inout Int) throws(ContentError) {
+  static func skip(_ tag: UInt64, _ span: RawSpan, _ offset: inout Int) throws(ContentError) {
     switch tag & 7 {
     case 0: _ = try DagPB.varint(span, &offset)
     case 1: offset += 8

@@ -1,0 +1,54 @@
+package import Multiformats
+
+/// A promise to keep content.
+package struct Pin: Hashable, Sendable {
+  /// How far the promise reaches.
+  package enum Reach: String, Hashable, Sendable {
+    /// The block and everything that it links to.
+    case recursive
+    /// The block alone.
+    case direct
+  }
+
+  package var cid: CID
+  package var reach: Reach
+  /// A label, at most 256 bytes; empty for none.
+  package var name: String
+
+  package init(_ cid: CID, reach: Reach = .recursive, name: String = "") {
+    self.cid = cid
+    self.reach = reach
+    self.name = name
+  }
+}
+
+/// The pins as they lie on disk: a DAG-CBOR value behind a generation, sealed by a SHA-256. Two copies are kept, so that
+/// one flipped byte loses none.
+struct PinTable {
+  var generation: UInt64 = 0
+  var pins: [CID: Pin] = [:]
+
+  func encode() throws(ContentError) -> [UInt8] {
+    let list = pins.values.sorted { $0.cid.bytes.lexicographicallyPrecedes($1.cid.bytes) }.map { pin in
+      Node.list([.link(pin.cid), .string(pin.reach.rawValue), .string(pin.name)])
+    }
+    let bytes = try DagCBOR.encode(.map(["generation": .unsigned(generation), "pins": .list(list)]))
+    return bytes + Digest.sha256(bytes)
+  }
+
+  init() {}
+
+  init?(decoding bytes: [UInt8]) {
+    guard bytes.count > 32, Digest.sha256(Array(bytes.dropLast(32))).elementsEqual(bytes.suffix(32)),
+      let node = try? DagCBOR.decode(Array(bytes.dropLast(32))), let generation = node["generation"]?.unsignedValue,
+      let list = node["pins"]?.listValue
+    else { return nil }
+    self.generation = generation
+    for element in list {
+      guard let cid = element["0"]?.linkValue, let reach = element["1"]?.stringValue.flatMap(Pin.Reach.init(rawValue:)),
+        let name = element["2"]?.stringValue
+      else { return nil }
+      pins[cid] = Pin(cid, reach: reach, name: name)
+    }
+  }
+}
