@@ -55,7 +55,13 @@ enum EventStream {
     var output = JSONText(capacity: 1024)
     while let event = try await answer.next() {
       write(event, &output)
-      while output.bytes.count < gatheredBytes, let more = try answer.nextIfReady() { write(more, &output) }
+      do {
+        while output.bytes.count < gatheredBytes, let more = try answer.nextIfReady() { write(more, &output) }
+      } catch {
+        // What came before the failure is not lost to a client that is reading already.
+        if reply.isEventStream { try await reply.write(output.bytes) }
+        throw error
+      }
       try await reply.beginEvents()
       try await reply.write(output.bytes)
       output.removeAll()

@@ -63,6 +63,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    // More bytes came after those that could not be read: the answer to these is on its way.
+    if error is ByteToMessageDecoderError { return }
     guard error is HTTPParserError else {
       context.close(promise: nil)
       return
@@ -153,7 +155,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
     timerDue = nil
     switch state.timeIsUp(at: .now()) {
     case .nothing: break
-    case .deliver(let refusal): context.fireChannelRead(wrapInboundOut(refusal))
+    case .deliver(let refusal):
+      context.fireChannelRead(wrapInboundOut(refusal))
+      // What reads above gathers until a read is complete, and none is under way.
+      context.fireChannelReadComplete()
     case .close: context.close(promise: nil)
     case .keepAlive:
       var comment = context.channel.allocator.buffer(capacity: 16)
