@@ -82,7 +82,8 @@ final class RawConnection {
   /// The next piece of a chunked body; nil after the last.
   func chunk() async throws -> String? {
     let line = await read(through: "\r\n")
-    let size = try #require(Int(line.dropLast(2), radix: 16), "a chunk begins with its size; found \(line)")
+    // The line's end is one character.
+    let size = try #require(Int(line.dropLast(), radix: 16), "a chunk begins with its size; found \(line)")
     let chunk = await read(count: size)
     _ = await read(count: 2)
     return size == 0 ? nil : chunk

@@ -100,10 +100,27 @@ let endless: ScriptedProvider.Script = { (_, continuation) async throws(Generati
   while !Task.isCancelled { try? await Task.sleep(for: .milliseconds(5)) }
 }
 
-/// A script that writes a word and then breaks off.
-let breaking: ScriptedProvider.Script = { (_, continuation) async throws(GenerationError) in
-  continuation.yield(.text(TextPiece("word ")))
-  throw GenerationError(.unavailable, "The engine broke off.")
+/// Something that a script waits for and a test brings about.
+final class Gate: Sendable {
+  private let isOpen = Mutex(false)
+
+  func open() {
+    isOpen.withLock { $0 = true }
+  }
+
+  /// Waits until it is open or the task is cancelled.
+  func wait() async {
+    while !isOpen.withLock({ $0 }), !Task.isCancelled { try? await Task.sleep(for: .milliseconds(2)) }
+  }
+}
+
+/// A script that writes a word and breaks off once the gate is open.
+func breaking(after gate: Gate) -> ScriptedProvider.Script {
+  { (_, continuation) async throws(GenerationError) in
+    continuation.yield(.text(TextPiece("word ")))
+    await gate.wait()
+    throw GenerationError(.unavailable, "The engine broke off.")
+  }
 }
 
 /// Counts what a gateway reserves and settles.
