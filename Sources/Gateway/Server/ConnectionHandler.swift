@@ -16,6 +16,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
   private var state: ConnectionState
   private var timer: Scheduled<Void>?
   private var timerDue: NIODeadline?
+  /// The connection has ended, and with it all that could be due.
+  private var isOver = false
 
   init(limits: ConnectionLimits, disconnection: Disconnection) {
     self.limits = limits
@@ -141,7 +143,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
   /// Sees to it that the timer goes off no later than the state's next deadline.
   private func keepTime(_ context: ChannelHandlerContext) {
-    guard let due = state.deadline else { return }
+    guard !isOver, let due = state.deadline else { return }
     if let timerDue, timer != nil, timerDue <= due { return }
     timer?.cancel()
     timerDue = due
@@ -169,6 +171,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
   }
 
   private func stopTimer() {
+    isOver = true
     timer?.cancel()
     timer = nil
     timerDue = nil
