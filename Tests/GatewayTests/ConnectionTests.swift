@@ -99,6 +99,7 @@ import Testing
       configuration.limits.headerTime = .milliseconds(150)
     }) { node async throws in
       let connection = try await node.connect()
+      try await connection.send("GET /healthz HTTP/1.1\r\nx-slow: ")
       let push = connection.push
       // Unstructured because it goes on while the response is read; it is cancelled below.
       let dripping = Task {

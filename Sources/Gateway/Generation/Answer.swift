@@ -87,7 +87,8 @@ final class Answer {
 
   private static func isCancellation(_ error: any Error) -> Bool {
     if let error = error as? GenerationError { return error.kind == .cancelled }
-    return error is CancellationError
+    // What is neither the provider's error nor the gateway's comes from writing to a client that is gone.
+    return !(error is APIError)
   }
 
   func span(_ context: TraceContext, _ settlement: Settlement) -> FinishedSpan {

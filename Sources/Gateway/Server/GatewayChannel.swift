@@ -62,8 +62,13 @@ struct GatewayChannel: ServerChildChannel {
           if reply.closesConnection || Task.isCancelled { break }
         }
         outbound.finish()
-        // The handler closes the channel once the client has, or shortly after.
-        if !connection.disconnection.isGone { try await connection.channel.closeFuture.get() }
+        if Task.isCancelled {
+          // The time to drain is over, or the client is gone: nobody is waited for.
+          connection.channel.close(promise: nil)
+        } else if !connection.disconnection.isGone {
+          // The handler closes the channel once the client has, or shortly after.
+          try await connection.channel.closeFuture.get()
+        }
       }
     } catch {
       logger.trace("a connection broke off", metadata: ["error": "\(error)"])
