@@ -76,6 +76,8 @@ let package = Package(
       swiftSettings: house
     ),
     .target(name: "LlamaEngine", dependencies: ["CLlama", "ModelInterface"], swiftSettings: house + llamaHeaders),
+    .target(
+      name: "Metering", dependencies: ["ModelInterface", "Storage", crypto, grdb], swiftSettings: house),
     .target(name: "ModelCatalog", dependencies: [crypto], swiftSettings: house),
     .target(name: "Content", dependencies: ["Multiformats", crypto], swiftSettings: house),
     .target(name: "ModelInterface", swiftSettings: house),
@@ -137,6 +139,8 @@ let package = Package(
       ],
       swiftSettings: house
     ),
+    .testTarget(
+      name: "MeteringTests", dependencies: ["Metering", "ModelInterface", "Storage"], swiftSettings: house),
     .testTarget(name: "ModelCatalogTests", dependencies: ["ModelCatalog"], swiftSettings: house),
     .testTarget(name: "ContentTests", dependencies: ["Content", "Multiformats"], swiftSettings: house),
     .testTarget(

@@ -1,0 +1,119 @@
+package import ModelInterface
+
+/// Everything that the configuration says about money: a value, checked and replaced as a whole.
+package struct MeteringPolicy: Sendable {
+  /// What models cost.
+  package var prices: PriceList
+  /// Models that may take the place of another that has become too dear, best first.
+  package var cheaper: [String: [String]]
+  /// How many tokens of answer are set aside where a request states no maximum.
+  package var outputTokens: Int
+  /// How a prompt's tokens are estimated.
+  package var estimate: PromptEstimate
+  /// How much of the reserved cost counts as spent when a reservation is recovered after a crash.
+  package var lostCosts: LostCosts
+
+  /// What a reservation costs that nobody settled.
+  package enum LostCosts: String, Sendable, Hashable, CaseIterable {
+    /// All that was reserved: never less than what the provider may have billed.
+    case reserved
+    /// Nothing, with the tokens still on record.
+    case nothing
+  }
+
+  private let budgets: [BudgetScope: [Budget]]
+  private let rates: [BudgetScope: [RateLimit]]
+
+  /// A policy.
+  package init(
+    prices: PriceList = PriceList(), budgets: [Budget] = [], rates: [RateLimit] = [], cheaper: [String: [String]] = [:],
+    outputTokens: Int = 4_096, estimate: PromptEstimate = PromptEstimate(), lostCosts: LostCosts = .reserved
+  ) {
+    self.prices = prices
+    self.cheaper = cheaper
+    self.outputTokens = min(max(1, outputTokens), ModelPrice.maximumTokens)
+    self.estimate = estimate
+    self.lostCosts = lostCosts
+    self.budgets = Dictionary(grouping: budgets) { BudgetScope(level: $0.level, name: $0.name ?? Self.each) }
+    self.rates = Dictionary(grouping: rates) { BudgetScope(level: $0.level, name: $0.name ?? Self.each) }
+  }
+
+  /// Stands for every name of a level; no name can be this.
+  private static let each = "\u{0}"
+
+  /// The budgets that hold for one spender: its own, and for periods without one those that hold for each.
+  func budgets(of scope: BudgetScope) -> [Budget] {
+    guard !budgets.isEmpty else { return [] }
+    let own = scope.level == .node ? [] : budgets[scope] ?? []
+    let common = budgets[BudgetScope(level: scope.level, name: Self.each)] ?? []
+    return own + common.filter { budget in !own.contains { $0.period == budget.period } }
+  }
+
+  /// The rates that hold for one spender, by the same rule.
+  func rates(of scope: BudgetScope) -> [RateLimit] {
+    guard !rates.isEmpty else { return [] }
+    let own = scope.level == .node ? [] : rates[scope] ?? []
+    let common = rates[BudgetScope(level: scope.level, name: Self.each)] ?? []
+    return own + common.filter { rate in !own.contains { $0.kind == rate.kind } }
+  }
+}
+
+/// How many tokens a prompt is taken to have before a tokenizer has seen it.
+package struct PromptEstimate: Sendable, Hashable {
+  /// So many bytes of UTF-8 make a token. With 1 the estimate is an upper bound for every byte-level vocabulary; with the
+  /// usual 2 it is one for prose, and digits or rare scripts may exceed it.
+  package var bytesPerToken = 2
+  /// What a chat template adds for each turn.
+  package var tokensPerMessage = 8
+  /// What a picture takes.
+  package var tokensPerImage = 2_048
+
+  /// The usual estimate.
+  package init() {}
+
+  /// The estimate for a request, tools and schema included.
+  package func tokens(_ request: GenerationRequest) -> Int {
+    var bytes = 0
+    var tokens = tokens(request.prompt, bytes: &bytes)
+    for tool in request.tools {
+      bytes += tool.name.utf8.count + (tool.summary?.utf8.count ?? 0) + (tool.parameters?.bytes.count ?? 0)
+      tokens += tokensPerMessage
+    }
+    if case .jsonSchema(_, let schema, _) = request.responseFormat { bytes += schema.bytes.count }
+    return tokens + count(bytes)
+  }
+
+  /// The estimate for texts to be embedded.
+  package func tokens(_ request: EmbeddingRequest) -> Int {
+    var bytes = 0
+    var tokens = 0
+    for input in request.inputs { tokens += self.tokens(input, bytes: &bytes) + 2 }
+    return tokens + count(bytes)
+  }
+
+  private func count(_ bytes: Int) -> Int { bytes / max(1, bytesPerToken) + 1 }
+
+  private func tokens(_ prompt: Prompt, bytes: inout Int) -> Int {
+    switch prompt {
+    case .tokens(let tokens): return tokens.count
+    case .text(let text):
+      bytes += text.utf8.count
+      return 1
+    case .messages(let messages):
+      var tokens = tokensPerMessage
+      for message in messages {
+        tokens += tokensPerMessage
+        bytes += (message.reasoning?.utf8.count ?? 0) + (message.name?.utf8.count ?? 0)
+        for call in message.toolCalls { bytes += call.name.utf8.count + call.arguments.utf8.count + 16 }
+        for part in message.content {
+          switch part {
+          case .text(let text): bytes += text.utf8.count
+          case .image: tokens += tokensPerImage
+          case .other(let value): bytes += value.bytes.count
+          }
+        }
+      }
+      return tokens
+    }
+  }
+}

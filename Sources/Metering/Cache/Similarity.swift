@@ -1,0 +1,40 @@
+/// Comparing texts by their embeddings, and by what embeddings blur.
+enum Similarity {
+  /// The vector at unit length; nil for one that has none, is empty, or is not finite.
+  static func normalized(_ vector: [Float]) -> [Float]? {
+    var sum: Float = 0
+    for value in vector { sum += value * value }
+    guard sum.isFinite, sum > 0 else { return nil }
+    let scale = 1 / sum.squareRoot()
+    return vector.map { $0 * scale }
+  }
+
+  /// The cosine of two unit vectors; nil where they have not the same dimension.
+  static func dot(_ left: [Float], _ right: [Float]) -> Float? {
+    guard left.count == right.count else { return nil }
+    var sum: Float = 0
+    for index in left.indices { sum += left[index] * right[index] }
+    return sum.isFinite ? sum : nil
+  }
+
+  /// The runs of digits in a text, and how many words deny something: "2 + 2" and "2 + 3", or "is" and "is not", are close
+  /// as embeddings, and their answers are not.
+  static func numbers(_ text: String) -> [String] {
+    var found: [String] = []
+    var run = ""
+    for scalar in text.unicodeScalars {
+      if scalar.properties.numericType != nil {
+        run.unicodeScalars.append(scalar)
+      } else if !run.isEmpty {
+        found.append(run)
+        run = ""
+      }
+    }
+    if !run.isEmpty { found.append(run) }
+    let words = text.lowercased().split { !$0.isLetter && $0 != "'" && $0 != "’" }
+    let denials = words.count { denying.contains(String($0)) || $0.hasSuffix("n't") || $0.hasSuffix("n’t") }
+    return found + ["\(denials)"]
+  }
+
+  private static let denying: Set<String> = ["not", "no", "never", "without", "except", "non", "nicht", "kein", "pas"]
+}

@@ -1,0 +1,68 @@
+import ModelInterface
+import Synchronization
+
+/// Leave to do one piece of work, with money set aside for it. Settled exactly once: a second time does nothing, and one that
+/// is let go of unsettled counts what was reserved as used, with the outcome `lost`.
+package final class Grant: Sendable {
+  /// What was set aside.
+  package let reservation: Reservation
+  /// Why another model was taken than the one that was asked for; empty where it was not.
+  package let replaced: [BudgetFinding]
+  private let meter: Meter
+  private let policy: MeteringPolicy
+  private let isSettled = Atomic(false)
+
+  init(_ reservation: Reservation, replaced: [BudgetFinding], meter: Meter, policy: MeteringPolicy) {
+    self.reservation = reservation
+    self.replaced = replaced
+    self.meter = meter
+    self.policy = policy
+  }
+
+  deinit {
+    guard !isSettled.load(ordering: .acquiring) else { return }
+    meter.closeLater(Self.lost(reservation, policy, latency: meter.now().since(reservation.time)))
+  }
+
+  /// The model that may be used: the one that was asked for, or a cheaper one.
+  package var model: String { reservation.model }
+
+  /// Replaces what was set aside by what was used. With ``MeterOptions/Durability/full``, returns once that is in the store;
+  /// not hindered by the cancellation of the calling task.
+  package func settle(_ use: MeteredUse) async {
+    guard !isSettled.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    let latency = max(0, meter.now().since(reservation.time).microseconds)
+    let events = use.parts.enumerated().map { event($0.element, at: $0.offset, use.outcome, latency) }
+    await meter.close(BudgetBook.Closing(reservation: reservation, events: events))
+  }
+
+  private func event(
+    _ part: MeteredUse.Part, at index: Int, _ outcome: UsageEvent.Outcome, _ latency: Int64
+  ) -> UsageEvent {
+    var usage = part.usage.inRange
+    let isCacheHit = part.provider == CachingProvider.name
+    // An upstream bills the prompt of an answer that was broken off, though nobody has told how long it was.
+    if !part.isExact, part.model != nil, !isCacheHit, usage.promptTokens == 0 {
+      usage.promptTokens = reservation.bound.promptTokens
+    }
+    let model = part.model ?? reservation.model
+    let price =
+      part.model == nil || isCacheHit
+      ? ModelPrice.free : policy.prices.price(of: model, provider: part.provider, askedAs: reservation.model)
+    return UsageEvent(
+      id: index == 0 ? reservation.id : reservation.id.part("~\(index)"), time: reservation.time,
+      requestID: reservation.requestID, account: reservation.account, model: model, provider: part.provider ?? "",
+      usage: usage, cost: price.cost(usage), outcome: outcome, latency: latency, isCacheHit: isCacheHit,
+      isExact: part.isExact)
+  }
+
+  /// What becomes of a reservation that nobody settled.
+  static func lost(_ reservation: Reservation, _ policy: MeteringPolicy, latency: Duration) -> BudgetBook.Closing {
+    let event = UsageEvent(
+      id: reservation.id, time: reservation.time, requestID: reservation.requestID, account: reservation.account,
+      model: reservation.model, provider: "", usage: reservation.bound,
+      cost: policy.lostCosts == .reserved ? reservation.cost : .zero, outcome: .lost,
+      latency: max(0, latency.microseconds), isCacheHit: false, isExact: false)
+    return BudgetBook.Closing(reservation: reservation, events: [event])
+  }
+}

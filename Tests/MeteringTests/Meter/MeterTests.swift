@@ -1,0 +1,199 @@
+import Foundation
+import Metering
+import ModelInterface
+import Storage
+import Synchronization
+import Testing
+
+@Suite struct MeterTests {
+  @Test func aGrantIsSettledOnce() async throws {
+    let store = MemoryUsageStore()
+    let meter = try await Meter.open(store: store, policy: .sample(), now: TestClock().read)
+    let grant = try #require(await meter.decide(.sample()).grant)
+    await withTaskGroup { group in
+      for _ in 0..<20 { group.addTask { await grant.settle(.finished("strong", prompt: 10, completion: 20)) } }
+    }
+    let events = try await store.all()
+    #expect(events.count == 1 && events.first?.cost == Money(micro: 700))
+    #expect(events.first?.id == grant.reservation.id && events.first?.provider == "mock")
+  }
+
+  @Test func aGrantThatIsLetGoOfCountsAsLost() async throws {
+    let store = MemoryUsageStore()
+    let meter = try await Meter.open(store: store, policy: .sample(), now: TestClock().read)
+    do { _ = await meter.decide(.sample()) }
+    await meter.close()
+    let events = try await store.all()
+    #expect(events.map(\.outcome) == [.lost] && events.map(\.cost) == [Money(micro: 40_000)])
+  }
+
+  @Test func partsOfOnePieceOfWorkAreEventsOfTheirOwn() async throws {
+    let store = MemoryUsageStore()
+    let meter = try await Meter.open(store: store, policy: .sample(), now: TestClock().read)
+    let grant = try #require(await meter.decide(.sample("cascade")).grant)
+    let usage = Usage(promptTokens: 100, completionTokens: 10)
+    await grant.settle(
+      MeteredUse(
+        outcome: .finished,
+        parts: ["weak", "strong"].map { .init(model: $0, provider: "mock", usage: usage, isExact: true) }))
+    #expect(try await store.all().map(\.cost.pico) == [13_000_000, 1_300_000_000])
+    #expect(try await meter.standing(of: Account(key: "k1")).isEmpty)
+  }
+
+  @Test func anAnswerFromTheCacheCostsNothing() async throws {
+    let store = MemoryUsageStore()
+    let meter = try await Meter.open(store: store, policy: .sample(), now: TestClock().read)
+    let grant = try #require(await meter.decide(.sample()).grant)
+    await grant.settle(
+      MeteredUse(
+        outcome: .finished, model: "strong", provider: CachingProvider.name,
+        usage: Usage(promptTokens: 100, cachedPromptTokens: 100, completionTokens: 10), isExact: true))
+    let event = try #require(try await store.all().first)
+    #expect(event.isCacheHit && event.cost == .zero && event.usage.promptTokens == 100)
+  }
+
+  @Test func anAnswerThatWasBrokenOffCostsItsPromptToo() async throws {
+    let store = MemoryUsageStore()
+    let meter = try await Meter.open(store: store, policy: .sample(), now: TestClock().read)
+    let grant = try #require(await meter.decide(.sample()).grant)
+    await grant.settle(
+      MeteredUse(
+        outcome: .cancelled, model: "strong", provider: "mock", usage: Usage(completionTokens: 10), isExact: false))
+    let never = try #require(await meter.decide(.sample()).grant)
+    await never.settle(MeteredUse(outcome: .failed, model: nil, provider: nil, usage: Usage(), isExact: false))
+    #expect(try await store.all().map(\.cost.pico).sorted() == [0, 1_000 * 10_000_000 + 10 * 30_000_000])
+  }
+
+  @Test func whatADeadProcessReservedIsRecoveredAtTheNextStart() async throws {
+    let clock = TestClock()
+    let store = MemoryUsageStore()
+    let policy = MeteringPolicy.sample(budgets: [Budget(.key, per: .day, limit: Money(micro: 100_000))])
+    let dead = try await Meter.open(store: store, policy: policy, now: clock.read)
+    let left = try #require(await dead.decide(.sample()).grant)
+    let done = try #require(await dead.decide(.sample()).grant)
+    await done.settle(.finished("strong", prompt: 0, completion: 1))
+    let next = try await Meter.open(store: store, policy: policy, now: clock.read)
+    let standing = try #require(try await next.standing(of: Account(key: "k1")).first)
+    #expect(standing.spent == Money(micro: 40_030) && standing.reserved == .zero)
+    #expect(try await store.all().map(\.outcome).sorted { $0.rawValue < $1.rawValue } == [.finished, .lost])
+
+    // The process was not dead after all, only slow: what it really used replaces what was counted.
+    await left.settle(.finished("strong", prompt: 100, completion: 100))
+    let corrected = try #require(try await next.standing(of: Account(key: "k1")).first)
+    #expect(corrected.spent == Money(micro: 4_030))
+    #expect(try await store.all().map(\.cost).reduce(.zero, +) == Money(micro: 4_030))
+  }
+
+  @Test func lostWorkMayBeCountedAsNothing() async throws {
+    let store = MemoryUsageStore()
+    let policy = MeteringPolicy.sample(lostCosts: .nothing)
+    let dead = try await Meter.open(store: store, policy: policy, now: TestClock().read)
+    let grant = await dead.decide(.sample())
+    _ = try await Meter.open(store: store, policy: policy, now: TestClock().read)
+    #expect(try await store.all().map(\.cost) == [.zero])
+    #expect(grant.grant != nil)
+  }
+
+  @Test func replicasShareBudgetsAndTakeOverFromTheDead() async throws {
+    let clock = TestClock()
+    let store = MemoryUsageStore()
+    var options = MeterOptions()
+    options.isShared = true
+    let policy = MeteringPolicy.sample(budgets: [Budget(.key, per: .day, limit: Money(micro: 100_000))])
+    let first = try await Meter.open(store: store, policy: policy, options: options, now: clock.read)
+    let grant = try #require(await first.decide(.sample()).grant)
+    let second = try await Meter.open(store: store, policy: policy, options: options, now: clock.read)
+    #expect(try await second.standing(of: Account(key: "k1")).first?.reserved == Money(micro: 40_000))
+    let other = try #require(await second.decide(.sample()).grant)
+    #expect(await second.decide(.sample()).refusal != nil)
+    clock.advance(by: .seconds(61))
+    #expect(try await second.recover(allOthers: false) == 1)
+    #expect(try await second.standing(of: Account(key: "k1")).first?.spent == Money(micro: 40_000))
+    withExtendedLifetime((grant, other)) {}
+  }
+
+  @Test func nothingIsGrantedWhileNothingCanBeWritten() async throws {
+    let store = FailingStore()
+    let meter = try await Meter.open(store: store, policy: .sample(), now: TestClock().read)
+    let grant = try #require(await meter.decide(.sample()).grant)
+    store.isFailing.store(true, ordering: .relaxed)
+    guard case .unavailable = await meter.decide(.sample()) else { throw TestFailure("it was granted") }
+    await grant.settle(.finished("strong", prompt: 1, completion: 1))
+    guard case .unavailable(let reason) = await meter.decide(.sample()) else { throw TestFailure("it was granted") }
+    #expect(reason.contains("store"))
+    store.isFailing.store(false, ordering: .relaxed)
+    await meter.close()
+    #expect(try await store.all().count == 1, "what was settled meanwhile is written once the store works again")
+  }
+
+  @Test func openGrantsAreBounded() async throws {
+    var options = MeterOptions()
+    options.maximumOpen = 3
+    let meter = try await Meter.open(
+      store: MemoryUsageStore(), policy: .sample(), options: options, now: TestClock().read)
+    var grants: [Grant] = []
+    for _ in 0..<3 { grants.append(try #require(await meter.decide(.sample()).grant)) }
+    guard case .unavailable = await meter.decide(.sample()) else { throw TestFailure("a fourth was granted") }
+    await grants[0].settle(.finished("strong", prompt: 1, completion: 1))
+    #expect(await meter.decide(.sample()).grant != nil)
+  }
+
+  @Test func eventsSurviveTheStoreBeingOpenedAnew() async throws {
+    let folder = TemporaryFolder()
+    let clock = TestClock()
+    let store = try folder.store()
+    let meter = try await Meter.open(store: store, policy: .sample(), now: clock.read)
+    let grant = try #require(await meter.decide(.sample()).grant)
+    let left = try #require(await meter.decide(.sample()).grant)
+    await grant.settle(.finished("strong", prompt: 1, completion: 1))
+    // A second connection sees what the file holds, as a process after `kill -9` does.
+    let again = try folder.store()
+    _ = try await Meter.open(store: again, policy: .sample(), now: clock.read)
+    let outcomes = try await again.all().map(\.outcome.rawValue)
+    #expect(outcomes.sorted() == ["finished", "lost"])
+    withExtendedLifetime(left) {}
+  }
+}
+
+struct TestFailure: Error {
+  let description: String
+
+  init(_ description: String) {
+    self.description = description
+  }
+}
+
+/// A store whose disk is full at times.
+final class FailingStore: UsageStore {
+  let isFailing = Atomic(false)
+  private let store = MemoryUsageStore()
+
+  func transact<Result: Sendable>(
+    counters: Set<CounterID>, closing: [UsageID], _ body: @escaping @Sendable (inout UsageTransaction) -> Result
+  ) async throws(UsageStoreError) -> Result {
+    if isFailing.load(ordering: .relaxed) { throw UsageStoreError("the disk is full") }
+    return try await store.transact(counters: counters, closing: closing, body)
+  }
+
+  func renewLease(of owner: String, until: UTCTime) async throws(UsageStoreError) {
+    try await store.renewLease(of: owner, until: until)
+  }
+
+  func orphans(at time: UTCTime, excluding owner: String, limit: Int) async throws(UsageStoreError) -> [Reservation] {
+    try await store.orphans(at: time, excluding: owner, limit: limit)
+  }
+
+  func counters(_ names: [CounterID]) async throws(UsageStoreError) -> [CounterID: Counter] {
+    try await store.counters(names)
+  }
+
+  func totals(_ query: UsageQuery) async throws(UsageStoreError) -> [UsageTotal] { try await store.totals(query) }
+
+  func events(from: UTCTime, to: UTCTime, limit: Int) async throws(UsageStoreError) -> [UsageEvent] {
+    try await store.events(from: from, to: to, limit: limit)
+  }
+
+  func prune(before time: UTCTime) async throws(UsageStoreError) -> Int { try await store.prune(before: time) }
+
+  func close() async {}
+}
