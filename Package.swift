@@ -148,6 +148,14 @@ let package = Package(
       swiftSettings: house + llamaHeaders),
     .testTarget(name: "ModelInterfaceTests", dependencies: ["ModelInterface"], swiftSettings: house),
     .testTarget(name: "MultiformatsTests", dependencies: ["Multiformats"], swiftSettings: house),
+    .testTarget(
+      name: "ProvidersTests",
+      dependencies: [
+        "ModelInterface", "Providers",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      swiftSettings: house),
     .testTarget(name: "RoutingTests", dependencies: ["Routing"], swiftSettings: house),
     .testTarget(name: "SandboxTests", dependencies: ["Sandbox"], swiftSettings: house),
     .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", logging], swiftSettings: house),

@@ -5,40 +5,158 @@ import NIOHTTP1
 
 /// Puts what goes wrong with an upstream into PRSM's own errors, by kind, so that one place can decide on a retry.
 enum UpstreamFailure {
-  /// The largest part of an error's body that is read, in bytes.
-  private static let maximumErrorSize = 64 << 10
+  /// Which of the deadlines passed.
+  enum Deadline {
+    case connect, firstByte, betweenTokens, whole
+  }
 
-  /// The error that a thrown one stands for.
-  static func error(_ error: any Error, endpoint: String) -> GenerationError {
+  /// The largest part of an error's body that is read, in bytes.
+  static let maximumErrorSize = 64 << 10
+  /// The pause after a refusal that names none.
+  static let usualRetryAfter = Duration.seconds(1)
+  /// The longest pause that an upstream is believed.
+  private static let retryAfterLimit: Int64 = 86_400
+
+  /// The error of a deadline that passed.
+  static func passed(_ deadline: Deadline, _ time: Duration, endpoint: String) -> GenerationError {
+    let limit = "\((time.inSeconds * 1_000).rounded() / 1_000) s"
+    let what =
+      switch deadline {
+      case .connect: "did not accept a connection within \(limit) (its deadline `connect`)"
+      case .firstByte: "sent nothing of its answer within \(limit) (its deadline `first-byte`)"
+      case .betweenTokens: "fell silent for \(limit) in the middle of its answer (its deadline `between-tokens`)"
+      case .whole: "had not finished its answer when the request's time was over, \(limit) (deadline `whole`)"
+      }
+    return GenerationError(.timedOut, "`\(endpoint)` \(what)")
+  }
+
+  /// The error that one of the HTTP client's stands for.
+  static func error(_ error: any Error, endpoint: String, connect: Duration) -> GenerationError {
     switch error {
     case let error as GenerationError: return error
     case is CancellationError: return GenerationError(.cancelled, "the request was cancelled")
     case let error as HTTPClientError:
       switch error {
       case .cancelled: return GenerationError(.cancelled, "the request was cancelled")
-      case .deadlineExceeded, .readTimeout, .writeTimeout, .connectTimeout, .getConnectionFromPoolTimeout:
-        return GenerationError(.timedOut, "`\(endpoint)` did not answer in time (\(error.shortDescription))")
+      case .connectTimeout, .getConnectionFromPoolTimeout, .tlsHandshakeTimeout:
+        return passed(.connect, connect, endpoint: endpoint)
+      case .remoteConnectionClosed:
+        return GenerationError(.unavailable, "`\(endpoint)` closed the connection in the middle of the exchange")
       default: return GenerationError(.unavailable, "`\(endpoint)` broke off: \(error.shortDescription)")
       }
+    case let error as ChannelError:
+      if case .connectTimeout = error { return passed(.connect, connect, endpoint: endpoint) }
+      return GenerationError(.unavailable, "`\(endpoint)` broke off: \(error)")
+    case is HTTPParserError:
+      return GenerationError(.unavailable, "`\(endpoint)` does not speak HTTP: \(error)")
     default: return GenerationError(.unavailable, "`\(endpoint)` cannot be reached: \(error)")
     }
   }
 
-  /// The error that a response's status stands for, with the upstream's own message where it has one.
-  static func error(_ response: HTTPClientResponse, endpoint: String) async -> GenerationError {
-    let body = try? await response.body.collect(upTo: maximumErrorSize)
-    let answer = body.flatMap { try? JSONValue.parse(Array($0.readableBytesView)) }
-    let reported = answer?["error"]?["message"]?.string ?? answer?["error"]?.string ?? answer?["message"]?.string
-    let message = "`\(endpoint)` answered \(response.status.code): \(reported ?? response.status.reasonPhrase)"
-    switch response.status.code {
-    case 400, 404, 413, 422:
-      return GenerationError(.invalidRequest(parameter: answer?["error"]?["param"]?.string), message)
-    case 401, 403: return GenerationError(.upstreamUnauthorized, message)
-    case 408, 504: return GenerationError(.timedOut, message)
+  /// The error that a response with an unsuccessful status stands for, with the upstream's own message where it has one.
+  static func error(_ head: HTTPResponseHead, body: ByteBuffer, endpoint: String) -> GenerationError {
+    let answer = body.withUnsafeReadableBytes { bytes in try? JSONValue.parse(bytes) }
+    let status = Int(head.status.code)
+    let inner = answer?["error"] ?? answer?.array?.first?["error"] ?? answer
+    let message = reported(inner) ?? head.status.reasonPhrase
+    let text = "`\(endpoint)` answered \(status): \(message)"
+    let wait = retryAfter(head.headers)
+    let named = inner.flatMap { kind(of: $0, retryAfter: wait) }
+    switch status {
+    case 401, 402, 403: return GenerationError(.upstreamUnauthorized, text)
+    case 404: return GenerationError(.modelNotFound, text)
+    case 408, 504: return GenerationError(.timedOut, text)
     case 429:
-      let seconds = response.headers.first(name: "retry-after").flatMap(Int64.init) ?? 1
-      return GenerationError(.overloaded(retryAfter: .seconds(min(max(seconds, 0), 3600))), message)
-    default: return GenerationError(.unavailable, message)
+      return GenerationError(
+        named == .upstreamUnauthorized ? .upstreamUnauthorized : .overloaded(retryAfter: wait ?? usualRetryAfter), text)
+    case 529: return GenerationError(.overloaded(retryAfter: wait ?? usualRetryAfter), text)
+    case 503 where wait != nil: return GenerationError(.overloaded(retryAfter: wait ?? usualRetryAfter), text)
+    case 400..<500:
+      if case .contextLengthExceeded = named { return GenerationError(named ?? .unavailable, text) }
+      if named == .modelNotFound { return GenerationError(.modelNotFound, text) }
+      return GenerationError(.invalidRequest(parameter: inner?["param"]?.string), text)
+    default: return GenerationError(.unavailable, text)
     }
+  }
+
+  /// The error that an upstream reports inside an answer whose status promised success.
+  static func reported(inside value: JSONValue, endpoint: String) -> GenerationError {
+    let message = reported(value) ?? String(value.text.prefix(500))
+    return GenerationError(
+      kind(of: value, retryAfter: nil) ?? .unavailable,
+      "`\(endpoint)` reported an error inside its answer: \(message)")
+  }
+
+  private static func reported(_ value: JSONValue?) -> String? {
+    let text = value?["message"]?.string ?? value?.string ?? value?["detail"]?.string
+    return text.map { String($0.prefix(500)) }
+  }
+
+  /// The kind by the words and numbers that the APIs use for it; nil where they are unknown.
+  private static func kind(of value: JSONValue, retryAfter: Duration?) -> GenerationError.Kind? {
+    let words = [value["code"]?.string, value["type"]?.string, value["status"]?.string].compactMap { $0?.lowercased() }
+    for word in words {
+      switch word {
+      case "insufficient_quota", "authentication_error", "permission_error", "invalid_api_key", "billing_error":
+        return .upstreamUnauthorized
+      case "rate_limit", "rate_limit_error", "rate_limit_exceeded", "overloaded_error", "overloaded", "429", "529",
+        "resource_exhausted", "too_many_requests":
+        return .overloaded(retryAfter: retryAfter ?? usualRetryAfter)
+      case "context_length_exceeded", "request_too_large":
+        return .contextLengthExceeded(limit: 0, requested: 0)
+      case "model_not_found", "not_found_error": return .modelNotFound
+      case "invalid_request_error", "invalid_request", "badrequesterror", "invalid_argument":
+        return .invalidRequest(parameter: value["param"]?.string)
+      case "timeout", "timeout_error", "408", "504": return .timedOut
+      default: break
+      }
+    }
+    switch value["code"]?.integer ?? value["status"]?.integer {
+    case 401, 402, 403: return .upstreamUnauthorized
+    case 404: return .modelNotFound
+    case 408, 504: return .timedOut
+    case 429, 529: return .overloaded(retryAfter: retryAfter ?? usualRetryAfter)
+    case 400, 413, 422: return .invalidRequest(parameter: value["param"]?.string)
+    default: return nil
+    }
+  }
+
+  /// The pause that a response asks for: milliseconds, seconds, or a date (RFC 9110, section 10.2.3) against the response's
+  /// own `date`, so that the clocks need not agree. Nil where it asks for none.
+  static func retryAfter(_ headers: HTTPHeaders) -> Duration? {
+    if let text = headers.first(name: "retry-after-ms"), let milliseconds = Double(text), milliseconds.isFinite {
+      return .seconds(min(max(milliseconds / 1_000, 0), Double(retryAfterLimit)))
+    }
+    guard let text = headers.first(name: "retry-after") else { return nil }
+    if let seconds = Double(text), seconds.isFinite { return .seconds(min(max(seconds, 0), Double(retryAfterLimit))) }
+    guard let time = HTTPDate.seconds(text), let now = headers.first(name: "date").flatMap(HTTPDate.seconds) else {
+      return nil
+    }
+    return .seconds(min(max(time - now, 0), retryAfterLimit))
+  }
+}
+
+/// Dates as HTTP writes them today (RFC 9110, section 5.6.7).
+enum HTTPDate {
+  private static let months = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+  ]
+
+  /// Seconds since 1970 of a date such as `Sun, 06 Nov 1994 08:49:37 GMT`; nil where it is none.
+  static func seconds(_ text: String) -> Int64? {
+    let parts = text.split(separator: " ")
+    guard parts.count == 6, parts[5] == "GMT", let day = Int64(parts[1]), (1...31).contains(day),
+      let month = months.firstIndex(of: String(parts[2])), let year = Int64(parts[3]), (1970...9999).contains(year)
+    else { return nil }
+    let clock = parts[4].split(separator: ":").compactMap { Int64($0) }
+    guard clock.count == 3, (0..<24).contains(clock[0]), (0..<60).contains(clock[1]), (0...60).contains(clock[2]) else {
+      return nil
+    }
+    // Days since 1970 by counting years from March, so that the leap day comes last.
+    let shifted = month >= 2 ? year : year - 1
+    let monthFromMarch = (Int64(month) + 10) % 12
+    let dayOfYear = (153 * monthFromMarch + 2) / 5 + day - 1
+    let days = 365 * shifted + shifted / 4 - shifted / 100 + shifted / 400 + dayOfYear - 719_468
+    return days * 86_400 + clock[0] * 3_600 + clock[1] * 60 + clock[2]
   }
 }

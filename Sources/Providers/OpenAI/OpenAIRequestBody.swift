@@ -1,25 +1,23 @@
 import ModelInterface
 
 extension GenerationRequest {
-  /// The path and body that ask an OpenAI-compatible endpoint for this.
+  /// The body that asks an OpenAI-compatible endpoint for this.
   ///
-  /// - Parameter upstreamName: the endpoint's own name of the model.
+  /// - Parameters:
+  ///   - upstreamName: the endpoint's own name of the model.
+  ///   - isOpenAI: whether it is OpenAI's own, which refuses the older word for the output limit; others know only that.
   /// - Throws: ``GenerationError`` of kind `invalidRequest` where the API has no word for what is asked.
-  func openAI(model upstreamName: String) throws(GenerationError) -> (path: String, body: [UInt8]) {
+  func openAI(model upstreamName: String, isOpenAI: Bool) throws(GenerationError) -> [UInt8] {
     var body = passthrough
     body["model"] = .string(upstreamName)
-    let path: String
     switch prompt {
     case .messages(let messages):
-      path = "/chat/completions"
       body["messages"] = .array(messages.map(\.json))
-      addChatMembers(to: &body)
+      addChatMembers(to: &body, isOpenAI: isOpenAI)
     case .text(let text):
-      path = "/completions"
       body["prompt"] = .string(text)
       addCompletionMembers(to: &body)
     case .tokens(let tokens):
-      path = "/completions"
       body["prompt"] = .array(tokens.map { .integer($0) })
       addCompletionMembers(to: &body)
     }
@@ -31,11 +29,13 @@ extension GenerationRequest {
         "a GBNF grammar needs a local model; `\(model)` is answered by an upstream API. Use a JSON schema instead.")
     }
     body.addStreaming(isStreamed)
-    return (path, JSONValue.object(body).bytes)
+    return JSONValue.object(body).bytes
   }
 
-  private func addChatMembers(to body: inout JSONObject) {
-    if let maximumOutputTokens { body["max_completion_tokens"] = .integer(maximumOutputTokens) }
+  private func addChatMembers(to body: inout JSONObject, isOpenAI: Bool) {
+    if let maximumOutputTokens {
+      body[isOpenAI ? "max_completion_tokens" : "max_tokens"] = .integer(maximumOutputTokens)
+    }
     if let format = responseFormat.json { body["response_format"] = format }
     if !tools.isEmpty {
       body["tools"] = .array(tools.map(\.json))

@@ -1,0 +1,184 @@
+import ModelInterface
+
+/// What all requests share: the health of endpoints and keys, latencies, the allowance for hedges, and the counts. A pure
+/// value; clock readings are handed in.
+package struct Fleet: Sendable {
+  package typealias Instant = ContinuousClock.Instant
+
+  /// An address of an upstream.
+  struct Endpoint: Sendable {
+    var upstream: Int
+    var url: String
+    var breaker: CircuitBreaker
+    var counts = UpstreamSnapshot.Counts()
+    var inFlight = 0
+  }
+
+  /// One way to ask: an address with a key.
+  struct Lane: Sendable {
+    var endpoint: Int
+    /// The key by its position within its upstream; nil where the upstream needs none.
+    var key: Int?
+    /// Not asked before then, as it said itself.
+    var restsUntil: Instant?
+    var attempts = 0
+  }
+
+  struct Upstream: Sendable {
+    var name: String
+    var lanes: Range<Int>
+    var hedges: Bool
+    /// For each key, until when it rests because it was refused.
+    var keyRests: [Instant?]
+  }
+
+  struct Model: Sendable {
+    var name: String
+    var upstream: Int
+    var fallbacks: [Int] = []
+    var streamed = LatencyEstimate()
+    var whole = LatencyEstimate()
+  }
+
+  /// What can be had from an upstream's lanes.
+  enum Choice {
+    case lane(Int)
+    /// None now; one perhaps then.
+    case later(Instant, GenerationError)
+  }
+
+  let policy: ResiliencePolicy
+  var endpoints: [Endpoint] = []
+  var lanes: [Lane] = []
+  var upstreams: [Upstream] = []
+  var models: [Model] = []
+  var allowance: HedgeAllowance
+  var generator: SplitMix
+  var totals = UpstreamSnapshot.Totals()
+
+  /// The fleet of some upstreams, all healthy. Unknown names in fallbacks are left out.
+  package init(_ configurations: [UpstreamEndpoint], policy: ResiliencePolicy, seed: UInt64) {
+    self.policy = policy
+    allowance = HedgeAllowance(share: policy.hedgeShare)
+    generator = SplitMix(seed: seed)
+    var positions: [String: Int] = [:]
+    for (index, configuration) in configurations.enumerated() {
+      let first = lanes.count
+      let keys: [Int?] = configuration.apiKeys.isEmpty ? [nil] : configuration.apiKeys.indices.map { $0 }
+      for url in configuration.baseURLs {
+        endpoints.append(
+          Endpoint(
+            upstream: index, url: url,
+            breaker: CircuitBreaker(failuresToOpen: policy.failuresToOpen, openTime: policy.openTime)))
+        for key in keys { lanes.append(Lane(endpoint: endpoints.count - 1, key: key)) }
+      }
+      upstreams.append(
+        Upstream(
+          name: configuration.name, lanes: first..<lanes.count, hedges: configuration.hedges,
+          keyRests: configuration.apiKeys.map { _ in nil }))
+      for model in configuration.models where positions[model.name] == nil {
+        positions[model.name] = models.count
+        models.append(Model(name: model.name, upstream: index))
+      }
+    }
+    for model in configurations.flatMap(\.models) {
+      guard let position = positions[model.name], models[position].fallbacks.isEmpty else { continue }
+      models[position].fallbacks = model.fallbacks.compactMap { positions[$0] }.filter { $0 != position }
+    }
+  }
+
+  func endpoint(of lane: Int) -> Endpoint { endpoints[lanes[lane].endpoint] }
+
+  /// The lane to take: of those that are healthy the one whose endpoint has not failed this request, then the least busy,
+  /// then the least used.
+  func choose(upstream: Int, avoiding tried: [Int], at now: Instant) -> Choice {
+    typealias Rank = (avoided: Int, busy: Int, attempts: Int)
+    var best: (lane: Int, rank: Rank)?
+    var earliest: Instant?
+    for index in upstreams[upstream].lanes {
+      let lane = lanes[index]
+      let endpoint = endpoints[lane.endpoint]
+      let rest = rest(of: lane, at: now)
+      guard rest == nil, endpoint.breaker.admits(at: now) else {
+        // Behind a probe the wait is over when the probe is; a moment is as good a guess as any.
+        let time = rest ?? now + policy.firstPause
+        earliest = earliest.map { min($0, time) } ?? time
+        continue
+      }
+      let avoided = tried.contains(index) ? 2 : tried.contains { lanes[$0].endpoint == lane.endpoint } ? 1 : 0
+      let rank: Rank = (avoided, endpoint.inFlight, lane.attempts)
+      if let best, best.rank <= rank { continue }
+      best = (index, rank)
+    }
+    if let best { return .lane(best.lane) }
+    let time = earliest ?? now + policy.openTime
+    return .later(time, resting(upstream, until: time, at: now))
+  }
+
+  /// Until when a lane is left alone; nil where it may be used.
+  private func rest(of lane: Lane, at now: Instant) -> Instant? {
+    var latest = now
+    if let own = lane.restsUntil { latest = max(latest, own) }
+    let endpoint = endpoints[lane.endpoint]
+    if let key = lane.key, let refused = upstreams[endpoint.upstream].keyRests[key] { latest = max(latest, refused) }
+    if let closed = endpoint.breaker.closedUntil { latest = max(latest, closed) }
+    return latest > now ? latest : nil
+  }
+
+  private func resting(_ upstream: Int, until time: Instant, at now: Instant) -> GenerationError {
+    let wait = max(time - now, .milliseconds(1))
+    let seconds = Int(wait.inSeconds.rounded(.up))
+    let isOpen = upstreams[upstream].lanes.contains { !endpoint(of: $0).breaker.admits(at: now) }
+    let reason =
+      isOpen ? "it has failed \(policy.failuresToOpen) times in a row" : "it asked for a pause or refused its keys"
+    let message = "`\(upstreams[upstream].name)` is not asked for another \(seconds) s: \(reason)"
+    return GenerationError(isOpen ? .unavailable : .overloaded(retryAfter: wait), message)
+  }
+
+  /// Notes the beginning of an attempt.
+  ///
+  /// - Returns: whether it is a breaker's probe.
+  mutating func begin(lane: Int) -> Bool {
+    let endpoint = lanes[lane].endpoint
+    lanes[lane].attempts &+= 1
+    endpoints[endpoint].inFlight += 1
+    endpoints[endpoint].counts.attempts += 1
+    return endpoints[endpoint].breaker.pass()
+  }
+
+  /// Notes the end of an attempt; nil is success.
+  mutating func end(lane: Int, isProbe: Bool, error: GenerationError?, at now: Instant) {
+    let endpoint = lanes[lane].endpoint
+    let outcome: CircuitBreaker.Outcome
+    switch error?.kind {
+    case nil:
+      outcome = .alive
+      endpoints[endpoint].counts.successes += 1
+      lanes[lane].restsUntil = nil
+    case .cancelled:
+      outcome = .unknown
+      endpoints[endpoint].counts.cancelled += 1
+    case .overloaded(let wait):
+      outcome = .alive
+      endpoints[endpoint].counts.refusals += 1
+      lanes[lane].restsUntil = now + wait
+    case .upstreamUnauthorized:
+      outcome = .alive
+      endpoints[endpoint].counts.refusals += 1
+      if let key = lanes[lane].key { upstreams[endpoints[endpoint].upstream].keyRests[key] = now + policy.keyRest }
+    case .unavailable, .timedOut, .internal:
+      outcome = .failed
+      endpoints[endpoint].counts.failures += 1
+    case .invalidRequest, .modelNotFound, .contextLengthExceeded, .budgetExceeded:
+      outcome = .alive
+      endpoints[endpoint].counts.refusals += 1
+    }
+    endpoints[endpoint].inFlight -= 1
+    if let error, error.kind != .cancelled { endpoints[endpoint].counts.lastError = error.message }
+    let before = endpoints[endpoint].breaker.state
+    endpoints[endpoint].breaker.note(outcome, isProbe: isProbe, at: now)
+    if case .open = endpoints[endpoint].breaker.state, endpoints[endpoint].breaker.state != before, outcome == .failed {
+      endpoints[endpoint].counts.openings += 1
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import AsyncHTTPClient
+import ModelInterface
+import NIOCore
+import NIOHTTP1
+import Synchronization
+
+/// One configuration of upstreams with its connections and its state. Requests hold on to the one that they began with.
+final class UpstreamPool: Sendable {
+  struct State: Sendable {
+    var fleet: Fleet
+    var calls = 0
+    var isRetired = false
+  }
+
+  /// An address with the requests to it prepared as far as they are always the same.
+  struct Site: Sendable {
+    var generation: HTTPClient.Request
+    var completion: HTTPClient.Request
+    var embedding: HTTPClient.Request
+  }
+
+  /// Connections to one host at a time; further requests wait for one, for as long as the deadline `connect`.
+  private static let connectionsPerHost = 1_024
+
+  let endpoints: [UpstreamEndpoint]
+  let descriptors: [ModelDescriptor]
+  /// For each model, its position in the fleet.
+  let positions: [String: Int]
+  /// For each model of the fleet, what the configuration says.
+  let models: [UpstreamEndpoint.Model]
+  let state: Mutex<State>
+  let thoughts = ThoughtMemory()
+  /// One for each upstream, because the time to connect is a property of the client.
+  let clients: [HTTPClient]
+  /// One for each endpoint of the fleet; nil where the address is none.
+  let sites: [Site?]
+
+  init(_ endpoints: [UpstreamEndpoint], policy: ResiliencePolicy, seed: UInt64) {
+    self.endpoints = endpoints
+    let fleet = Fleet(endpoints, policy: policy, seed: seed)
+    positions = Dictionary(fleet.models.enumerated().map { ($1.name, $0) }) { first, _ in first }
+    models = fleet.models.map { model in
+      endpoints[model.upstream].models.first { $0.name == model.name } ?? .init(name: model.name)
+    }
+    descriptors = zip(fleet.models, models).map { entry, model in
+      var descriptor = ModelDescriptor(name: model.name, provider: endpoints[entry.upstream].name)
+      descriptor.contextLength = model.contextLength
+      descriptor.canEmbed = model.canEmbed && endpoints[entry.upstream].kind == .openAI
+      descriptor.isLoaded = true
+      return descriptor
+    }
+    sites = fleet.endpoints.map { Self.site(kind: endpoints[$0.upstream].kind, url: $0.url) }
+    clients = endpoints.map { endpoint in
+      var settings = HTTPClient.Configuration()
+      settings.timeout = .init(connect: .nanoseconds(max(1, endpoint.deadlines.connect.inNanoseconds)))
+      settings.connectionPool = .init(
+        idleTimeout: .seconds(30), concurrentHTTP1ConnectionsPerHostSoftLimit: Self.connectionsPerHost)
+      // Retries have one owner, and it is not the connection pool.
+      settings.connectionPool.retryConnectionEstablishment = false
+      settings.redirectConfiguration = .disallow
+      return HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+    }
+    state = Mutex(State(fleet: fleet))
+  }
+
+  private static func site(kind: UpstreamEndpoint.Kind, url: String) -> Site? {
+    func request(_ path: String) -> HTTPClient.Request? {
+      var request = try? HTTPClient.Request(url: url + path, method: .POST)
+      request?.headers.add(name: "content-type", value: "application/json")
+      if kind == .anthropic { request?.headers.add(name: "anthropic-version", value: "2023-06-01") }
+      return request
+    }
+    switch kind {
+    case .openAI:
+      guard let chat = request("/chat/completions"), let completion = request("/completions"),
+        let embedding = request("/embeddings")
+      else { return nil }
+      return Site(generation: chat, completion: completion, embedding: embedding)
+    case .anthropic:
+      guard let messages = request("/messages") else { return nil }
+      return Site(generation: messages, completion: messages, embedding: messages)
+    }
+  }
+
+  /// Takes no further requests; the connections are closed when the last request is over.
+  func retire() {
+    let isIdle = state.withLock { state in
+      defer { state.isRetired = true }
+      return !state.isRetired && state.calls == 0
+    }
+    if isIdle { closeConnections() }
+  }
+
+  /// A request is over.
+  func leave() {
+    let isLast = state.withLock { state in
+      state.calls -= 1
+      return state.isRetired && state.calls == 0
+    }
+    if isLast { closeConnections() }
+  }
+
+  private func closeConnections() {
+    for client in clients { client.shutdown { _ in } }
+  }
+
+  func shutdown() async {
+    let isFirst = state.withLock { state in
+      defer { state.isRetired = true }
+      return !state.isRetired
+    }
+    guard isFirst else { return }
+    for client in clients { try? await client.shutdown() }
+  }
+}
+
+extension Duration {
+  /// In nanoseconds, at most some 292 years.
+  var inNanoseconds: Int64 {
+    let (seconds, attoseconds) = components
+    let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    return overflow ? .max : product.addingReportingOverflow(attoseconds / 1_000_000_000).partialValue
+  }
+}
