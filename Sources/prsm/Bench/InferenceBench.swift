@@ -54,7 +54,7 @@ struct InferenceBench: AsyncParsableCommand {
     var report = BenchReport(bench: "inference")
     report.conditions = [
       "model": .string(URL(fileURLWithPath: path).lastPathComponent), "threads": .integer(threads),
-      "tokens_per_answer": .integer(tokens), "sampling": "greedy, end of text ignored by neither",
+      "tokens_per_answer": .integer(tokens), "cache_tokens": 8192, "sampling": "greedy, end of text ignored by neither",
       "absent": .array(peer == nil ? ["llama-server"] : []),
     ]
     for server in [ours, peer].compactMap({ $0 }) { _ = try round(server, streams: 1, salt: -1) }
@@ -99,7 +99,7 @@ struct InferenceBench: AsyncParsableCommand {
       BenchProcess.ourselves, ["serve", "--listen", "127.0.0.1:0", "--data-dir", data, "--model", "bench"],
       log: folder.appending(path: "prsm.log"),
       environment: [
-        "PRSM_MODELS_THREADS": "\(threads)", "PRSM_MODELS_PARALLEL": "16", "PRSM_MODELS_CONTEXT_LENGTH": "8192",
+        "PRSM_MODELS_THREADS": "\(threads)", "PRSM_MODELS_PARALLEL": "16", "PRSM_MODELS_CACHE_TOKENS": "8192",
       ])
     return Server(url: try await process.listeningAddress(), process: process, model: "bench")
   }
@@ -113,7 +113,7 @@ struct InferenceBench: AsyncParsableCommand {
       program,
       [
         "--model", path, "--host", "127.0.0.1", "--port", "\(port)", "--threads", "\(threads)", "--threads-batch",
-        "\(threads)", "--parallel", "16", "--ctx-size", "\(8192 * 16)", "--cache-reuse", "1", "--no-webui",
+        "\(threads)", "--parallel", "16", "--ctx-size", "8192", "--kv-unified", "--no-webui",
       ],
       log: folder.appending(path: "llama-server.log"))
     try await process.waitUntilReady(health)
