@@ -24,7 +24,8 @@ struct PRSM: AsyncParsableCommand {
     groupedSubcommands: [
       CommandGroup(name: "Node:", subcommands: [Serve.self, Doctor.self, Keys.self]),
       CommandGroup(name: "Models:", subcommands: [Models.self, Chat.self, Complete.self, Route.self]),
-      CommandGroup(name: "Tools:", subcommands: [Bench.self, Completions.self, CheckModelFile.self, MockUpstream.self]),
+      CommandGroup(
+        name: "Tools:", subcommands: [Bench.self, Completions.self, CheckModelFile.self, MockUpstream.self]),
     ]
   )
 }

@@ -177,7 +177,10 @@ struct GatewayBench: AsyncParsableCommand {
     let process = try BenchProcess(
       program, ["--config", configuration.path, "--host", "127.0.0.1", "--port", "\(port)"],
       log: folder.appending(path: "litellm.log"),
-      environment: ["LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False"])
+      environment: [
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False",
+        "LITELLM_MASTER_KEY": "sk-0b1c2d3e4f5a69788796a5b4c3d2e1f00b1c2d3e4f5a6978",
+      ])
     return try await ready("litellm", port, "/health/liveliness", process)
   }
 

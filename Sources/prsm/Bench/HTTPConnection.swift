@@ -54,7 +54,7 @@ struct HTTPConnection: ~Copyable {
       POST \(path) HTTP/1.1\r
       host: \(host)\r
       content-type: application/json\r
-      authorization: Bearer bench\r
+      authorization: Bearer sk-0b1c2d3e4f5a69788796a5b4c3d2e1f00b1c2d3e4f5a6978\r
       content-length: \(body.count)\r
       \r
 
