@@ -170,7 +170,6 @@ struct InferenceBench: AsyncParsableCommand {
     let body: JSONValue = [
       "model": .string(server.model), "messages": [["role": "user", "content": .string(prompt)]],
       "max_tokens": .integer(tokens), "temperature": 0, "stream": true, "stream_options": ["include_usage": true],
-      "cache_prompt": true,
     ]
     var connection = try HTTPConnection(server.url)
     let request = HTTPConnection.post(
