@@ -25,7 +25,7 @@ struct PRSM: AsyncParsableCommand {
       CommandGroup(name: "Node:", subcommands: [Serve.self, Doctor.self, Keys.self]),
       CommandGroup(name: "Models:", subcommands: [Models.self, Chat.self, Complete.self, Route.self]),
       CommandGroup(
-        name: "Tools:", subcommands: [Bench.self, Completions.self, CheckModelFile.self, MockUpstream.self]),
+        name: "Tools:", subcommands: [Run.self, Bench.self, Completions.self, CheckModelFile.self, MockUpstream.self]),
     ]
   )
 }
