@@ -125,7 +125,8 @@ let package = Package(
       swiftSettings: house + llamaHeaders
     ),
     .testTarget(name: "AccessTests", dependencies: ["Access", "Storage", grdb], swiftSettings: house),
-    .testTarget(name: "PRSMClientTests", dependencies: ["ModelInterface", "PRSMClient", hummingbird], swiftSettings: house),
+    .testTarget(
+      name: "PRSMClientTests", dependencies: ["ModelInterface", "PRSMClient", hummingbird], swiftSettings: house),
     .testTarget(
       name: "PRSMTests", dependencies: ["ModelInterface", "prsm"], path: "Tests/prsmTests",
       swiftSettings: house + llamaHeaders),
