@@ -82,6 +82,7 @@ let package = Package(
     .target(name: "Content", dependencies: ["Multiformats", crypto], swiftSettings: house),
     .target(name: "ModelInterface", swiftSettings: house),
     .target(name: "Multiformats", swiftSettings: house),
+    .target(name: "PeerProtocols", dependencies: ["Multiformats"], swiftSettings: house),
     .target(
       name: "PRSMClient",
       dependencies: [
