@@ -3,15 +3,16 @@ package import ModelInterface
 /// Several providers behind one door: each request goes to the provider of the model that it names.
 package struct ModelDirectory: ModelProvider {
   private let providers: [any ModelProvider]
-  /// Models of providers whose list never changes, so that a request needs no look at all lists.
-  private let fixed: [String: Int]
+  /// The provider of a model by its position, where that is known without a look at all lists.
+  private let owner: @Sendable (String) -> Int?
 
   /// A door to these providers; where two have a model of one name, the first answers.
   ///
-  /// - Parameter fixed: for models known in advance, the position of their provider.
-  package init(_ providers: [any ModelProvider], fixed: [String: Int] = [:]) {
+  /// - Parameter owner: for models whose provider is known at once, its position; asked for every request, so that it may
+  ///   change its mind when the configuration changes.
+  package init(_ providers: [any ModelProvider], owner: @escaping @Sendable (String) -> Int? = { _ in nil }) {
     self.providers = providers
-    self.fixed = fixed.filter { providers.indices.contains($0.value) }
+    self.owner = owner
   }
 
   package func models() async -> [ModelDescriptor] {
@@ -32,7 +33,7 @@ package struct ModelDirectory: ModelProvider {
   }
 
   private func provider(of model: String) async throws(GenerationError) -> any ModelProvider {
-    if let index = fixed[model] { return providers[index] }
+    if let index = owner(model), providers.indices.contains(index) { return providers[index] }
     var known: [String] = []
     for provider in providers {
       for candidate in await provider.models() {

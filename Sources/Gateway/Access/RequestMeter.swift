@@ -1,18 +1,63 @@
 package import ModelInterface
 
-/// Keeps the account of what is used. Reserve, then settle, on every path: each reservation is settled exactly once,
-/// whether the answer finished, failed, or was cancelled.
+/// Admits work, and keeps the account of what is used. Reserve, then settle, on every path: each reservation is settled
+/// exactly once, whether the answer finished, failed, or was cancelled.
 package protocol RequestMeter: Sendable {
+  /// ``reserve(_:)`` where nothing has to be waited for.
+  ///
+  /// - Returns: nil where something has; nothing has been set aside then.
+  /// - Throws: as ``reserve(_:)`` does.
+  func reserveNow(_ work: MeteredWork) throws(GenerationError) -> (any MeterReservation)?
+
   /// Sets aside what the work may cost.
   ///
   /// - Throws: ``GenerationError`` of kind `budgetExceeded` or `overloaded` where it may not run.
   func reserve(_ work: MeteredWork) async throws(GenerationError) -> any MeterReservation
 }
 
+extension RequestMeter {
+  /// Always has to wait.
+  package func reserveNow(_ work: MeteredWork) throws(GenerationError) -> (any MeterReservation)? { nil }
+}
+
 /// What was set aside for one piece of work.
 package protocol MeterReservation: Sendable {
+  /// What the work has become by being admitted.
+  var admission: Admission { get }
+
+  /// ``settle(_:)`` where nothing has to be waited for.
+  ///
+  /// - Returns: false where something has; nothing has been settled then.
+  func settleNow(_ settlement: Settlement) -> Bool
+
   /// Replaces the reservation by what was used. Called once; never while the calling task is cancelled.
   func settle(_ settlement: Settlement) async
+}
+
+extension MeterReservation {
+  /// The work as it was asked for.
+  package var admission: Admission { Admission() }
+
+  /// Always has to wait.
+  package func settleNow(_ settlement: Settlement) -> Bool { false }
+}
+
+/// What a piece of work has become by being admitted: perhaps for another model than the one that was asked for, perhaps
+/// answered already.
+package struct Admission: Sendable {
+  /// The model that may be used; nil for the one that was asked for.
+  package var model: String?
+  /// Models that answer where that one cannot, in order, before the first event.
+  package var fallbacks: [String] = []
+  /// The events of the answer, where it is known already; no provider is asked then.
+  package var answer: [GenerationEvent]?
+  /// Whether a finished answer's events are handed over in ``Settlement/events``.
+  package var recordsEvents = false
+  /// Headers of the response.
+  package var headers: [(String, String)] = []
+
+  /// The work as it was asked for.
+  package init() {}
 }
 
 /// A piece of work before it begins.
@@ -54,6 +99,10 @@ package struct Settlement: Sendable, Equatable {
   package var usage: Usage
   /// Whether ``usage`` is what the provider reported, and not what was seen.
   package var isExact: Bool
+  /// Why it failed, where the provider said so.
+  package var failure: GenerationError.Kind?
+  /// The answer's events, where it finished and ``Admission/recordsEvents`` asked for them.
+  package var events: [GenerationEvent]?
 }
 
 /// Lets everything pass and remembers nothing.

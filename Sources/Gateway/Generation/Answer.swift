@@ -5,6 +5,9 @@ import Telemetry
 final class Answer {
   private var iterator: GenerationStream.Iterator?
   private let received: ContinuousClock.Instant
+  private let reply: Reply?
+  private let records: Bool
+  private var recorded: [GenerationEvent] = []
   private var firstPiece: ContinuousClock.Instant?
   private var lastPiece: ContinuousClock.Instant?
   private var pieces = 0
@@ -13,8 +16,13 @@ final class Answer {
   /// How it ended, once it has.
   private(set) var completion: Completion?
 
-  init(received: ContinuousClock.Instant) {
+  /// - Parameters:
+  ///   - reply: takes the notes of who answers, as headers.
+  ///   - records: whether the events are kept for the settlement.
+  init(received: ContinuousClock.Instant, reply: Reply? = nil, records: Bool = false) {
     self.received = received
+    self.reply = reply
+    self.records = records
   }
 
   func open(_ stream: GenerationStream) {
@@ -46,8 +54,11 @@ final class Answer {
   }
 
   private func note(_ event: GenerationEvent) {
+    if records { recorded.append(event) }
     switch event {
-    case .started(let start): self.start = start
+    case .started(let start):
+      self.start = start
+      if !start.notes.isEmpty { reply?.add(start.notes.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }) }
     case .prompt: break
     case .text, .reasoning, .toolCall:
       pieces += 1
@@ -82,7 +93,9 @@ final class Answer {
       }
     return Settlement(
       outcome: outcome, model: start?.model, provider: start?.provider,
-      usage: completion?.usage ?? Usage(completionTokens: pieces), isExact: completion != nil)
+      usage: completion?.usage ?? Usage(completionTokens: pieces), isExact: completion != nil,
+      failure: outcome == .failed ? (error as? GenerationError)?.kind : nil,
+      events: records && completion != nil ? recorded : nil)
   }
 
   private static func isCancellation(_ error: any Error) -> Bool {

@@ -25,11 +25,19 @@ struct Generation: Sendable {
     }
     let span = incoming.trace?.child()
     if let span { request.context.traceparent = span.traceparent }
-    let reservation = try await meter.reserve(
-      MeteredWork(kind: .generation(request), principal: incoming.principal))
-    let answer = Answer(received: incoming.received)
+    let work = MeteredWork(kind: .generation(request), principal: incoming.principal)
+    let reservation = if let ready = try meter.reserveNow(work) { ready } else { try await meter.reserve(work) }
+    let admission = reservation.admission
+    incoming.reply?.add(admission.headers)
+    let answer = Answer(received: incoming.received, reply: incoming.reply, records: admission.recordsEvents)
     do {
-      answer.open(try await provider.generate(request))
+      if let known = admission.answer {
+        answer.open(.events(known))
+      } else {
+        if let model = admission.model { request.model = model }
+        request.fallbacks = admission.fallbacks
+        answer.open(try await provider.generate(request))
+      }
       let result = try await body(answer)
       await settle(answer.settlement(after: nil), answer, reservation, span)
       return result
@@ -47,8 +55,10 @@ struct Generation: Sendable {
     var request = request
     if let time = limits.time { request.context.deadline = incoming.received + time }
     if let span { request.context.traceparent = span.traceparent }
-    let reservation = try await meter.reserve(
-      MeteredWork(kind: .embedding(request), principal: incoming.principal))
+    let work = MeteredWork(kind: .embedding(request), principal: incoming.principal)
+    let reservation = if let ready = try meter.reserveNow(work) { ready } else { try await meter.reserve(work) }
+    incoming.reply?.add(reservation.admission.headers)
+    if let model = reservation.admission.model { request.model = model }
     let answer = Answer(received: incoming.received)
     do {
       let response = try await provider.embed(request)
@@ -75,6 +85,7 @@ struct Generation: Sendable {
   ) async {
     metrics.settled(settlement, firstToken: answer.timeToFirst, decode: answer.decodeTime)
     if let tracer, let span, span.isSampled { tracer.record(answer.span(span, settlement)) }
+    if reservation.settleNow(settlement) { return }
     if Task.isCancelled {
       // Unstructured so that the account is kept although this task is cancelled: it inherits no cancellation.
       await Task { await reservation.settle(settlement) }.value

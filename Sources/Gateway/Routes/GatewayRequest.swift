@@ -25,12 +25,17 @@ package struct GatewayRequest: Sendable {
   package var trace: TraceContext?
   /// When its last byte had arrived.
   package var received: ContinuousClock.Instant
+  /// The way back to the client.
+  var reply: Reply?
 
   /// What a provider needs to know of it.
   package var context: RequestContext {
     var context = RequestContext(
       requestID: id, tenant: principal.tenant, session: headers.first(name: "x-prsm-session"))
     context.traceparent = trace?.traceparent
+    if let priority = headers.first(name: "x-prsm-priority").flatMap({ Int($0) }) {
+      context.priority = min(max(priority, -100), 100)
+    }
     return context
   }
 

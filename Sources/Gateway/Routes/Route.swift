@@ -79,3 +79,6 @@ extension GatewayModule {
   /// None.
   package var schemas: [(name: String, schema: JSONSchema)] { [] }
 }
+
+/// A ``Route``, for modules that have another type of that name; `Gateway.Route` would be a member of the type `Gateway`.
+package typealias GatewayRoute = Route

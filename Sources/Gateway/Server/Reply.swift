@@ -53,6 +53,11 @@ package final class Reply: Sendable {
     state.withLock { $0.closesConnection = true }
   }
 
+  /// Adds headers to the answer, where its head has not left yet.
+  func add(_ headers: [(String, String)]) {
+    state.withLock { $0.extraHeaders += headers }
+  }
+
   /// Sends a whole answer.
   ///
   /// - Throws: where the client has gone.

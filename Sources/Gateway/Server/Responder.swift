@@ -41,7 +41,7 @@ struct Responder: Sendable {
     common.append(("x-request-id", id))
     if let origin, origins.allows(origin) {
       common.append(("access-control-allow-origin", origin))
-      common.append(("access-control-expose-headers", "x-request-id, retry-after"))
+      common.append(("access-control-expose-headers", "x-request-id, retry-after, x-prsm-orchestration, x-prsm-route"))
       common.append(("vary", "origin"))
     }
     reply.prepare(common, closesConnection: !head.isKeepAlive, isHead: head.method == .HEAD)
@@ -73,10 +73,11 @@ struct Responder: Sendable {
           let who = try await authenticate(entry.route, head, path, address)
           principal = who
           try Self.checkMediaType(entry.route, head, body)
-          let request = GatewayRequest(
+          var request = GatewayRequest(
             method: head.method.rawValue, path: path, query: query, headers: head.headers, body: body,
             variables: variables,
             principal: who, id: id, trace: trace, received: received)
+          request.reply = reply
           let isWork = head.method == .POST
           if isWork { reply.disconnection.generating(true) }
           defer { if isWork { reply.disconnection.generating(false) } }

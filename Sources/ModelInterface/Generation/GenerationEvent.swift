@@ -21,11 +21,15 @@ public struct GenerationStart: Sendable, Equatable {
   public var model: String
   /// The provider that runs it, for logs and `x-prsm-provider`.
   public var provider: String
+  /// What the client is told in headers of the response, by their names in lower case, such as where to read how the
+  /// answer came about. All begin with `x-prsm-`.
+  public var notes: [String: String]
 
   /// Who answers.
-  public init(model: String, provider: String) {
+  public init(model: String, provider: String, notes: [String: String] = [:]) {
     self.model = model
     self.provider = provider
+    self.notes = notes
   }
 }
 

@@ -4,6 +4,8 @@
 public struct GenerationRequest: Sendable {
   /// The model by the name the client used, until routing replaces it with the name of the model it chose.
   public var model: String
+  /// Models that answer, in order, where ``model`` cannot before its first event; set by routing.
+  public var fallbacks: [String] = []
   /// What the model is to continue.
   public var prompt: Prompt
   /// How tokens are drawn.
@@ -65,6 +67,8 @@ public struct RequestContext: Sendable, Hashable {
   public var priority: Int
   /// The W3C `traceparent` of the span that encloses the work, for whoever continues the trace.
   public var traceparent: String?
+  /// The virtual models that this request is a part of, the outermost first. Whoever sends it on leaves them as they are.
+  public var enclosing: [String] = []
 
   /// A context with no deadline and usual priority.
   public init(requestID: String, tenant: String = "local", session: String? = nil) {

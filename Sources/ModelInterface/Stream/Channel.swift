@@ -146,6 +146,14 @@ final class Channel: Sendable {
     return ready
   }
 
+  /// Puts events that were taken back in front of those that wait.
+  func unread(_ events: [GenerationEvent]) {
+    state.withLock { state in
+      guard !state.isAbandoned else { return }
+      state.buffer.insert(contentsOf: events, at: state.head)
+    }
+  }
+
   private static func takeFailure(_ state: inout State) -> GenerationError? {
     defer { state.failure = nil }
     return state.failure

@@ -36,6 +36,12 @@ public struct GenerationStream: AsyncSequence, Sendable {
     Iterator(reader: reader)
   }
 
+  /// Puts events that were read back in front, for whoever reads on: for a look at how an answer begins before it is passed
+  /// on. Only for a task that has read them itself and knows that nobody else reads yet.
+  public func unread(_ events: [GenerationEvent]) {
+    reader.channel.unread(events)
+  }
+
   /// Takes events one at a time.
   public struct Iterator: AsyncIteratorProtocol {
     let reader: Reader

@@ -1,5 +1,5 @@
 /// An API of somebody else's that answers for some models, at one or more addresses and with one or more keys.
-package struct UpstreamEndpoint: Sendable {
+package struct UpstreamEndpoint: Sendable, Equatable {
   /// Which API it speaks.
   package enum Kind: String, Sendable, Hashable, CaseIterable {
     /// OpenAI's: chat completions, completions, embeddings.

@@ -41,10 +41,13 @@ package final class UpstreamProvider: ModelProvider {
     return pool.state.withLock { $0.fleet.snapshot(at: .now) }
   }
 
-  package func models() async -> [ModelDescriptor] {
-    let pool = pool.withLock { $0 }
-    return pool.descriptors
-  }
+  package func models() async -> [ModelDescriptor] { descriptors }
+
+  /// The models that are configured now, without waiting.
+  package var descriptors: [ModelDescriptor] { pool.withLock { $0 }.descriptors }
+
+  /// Whether a model of that name is configured now.
+  package func answers(for model: String) -> Bool { pool.withLock { $0.positions[model] != nil } }
 
   package func generate(_ request: GenerationRequest) async throws(GenerationError) -> GenerationStream {
     switch try await perform(.generation(request), model: request.model) {

@@ -1,0 +1,80 @@
+package import ModelInterface
+
+/// Asks the next model where one cannot answer, as ``GenerationRequest/fallbacks`` says.
+///
+/// A model has failed where it refuses, or where its answer breaks off before the first piece: bytes that have left cannot
+/// be taken back. What is wrong with the request itself is wrong with every model, and is not tried again. Requests without
+/// fallbacks are passed through.
+package struct FallbackProvider: ModelProvider {
+  /// The most models that one request tries.
+  package static let limit = 8
+
+  private let provider: any ModelProvider
+  private let report: @Sendable (GenerationRequest, String, GenerationError) -> Void
+
+  /// A provider that answers for every model by its name.
+  ///
+  /// - Parameter report: told of every model that failed and was followed by another.
+  package init(
+    _ provider: any ModelProvider,
+    report: @escaping @Sendable (_ request: GenerationRequest, _ model: String, _ error: GenerationError) -> Void = {
+      _, _, _ in
+    }
+  ) {
+    self.provider = provider
+    self.report = report
+  }
+
+  package func models() async -> [ModelDescriptor] { await provider.models() }
+
+  package func embed(_ request: EmbeddingRequest) async throws(GenerationError) -> EmbeddingResponse {
+    try await provider.embed(request)
+  }
+
+  package func generate(_ request: GenerationRequest) async throws(GenerationError) -> GenerationStream {
+    guard !request.fallbacks.isEmpty else { return try await provider.generate(request) }
+    var attempt = request
+    attempt.fallbacks = []
+    for next in request.fallbacks.prefix(Self.limit - 1) {
+      do throws(GenerationError) {
+        return try await begun(attempt)
+      } catch {
+        guard Self.isWorthAnother(error), attempt.context.deadline.map({ $0 > .now }) ?? true, !Task.isCancelled else {
+          throw error
+        }
+        report(request, attempt.model, error)
+        attempt.model = next
+      }
+    }
+    return try await begun(attempt)
+  }
+
+  /// The answer, once its first piece is there.
+  private func begun(_ request: GenerationRequest) async throws(GenerationError) -> GenerationStream {
+    let stream = try await provider.generate(request)
+    var read: [GenerationEvent] = []
+    let iterator = stream.makeAsyncIterator()
+    do {
+      while let event = try await iterator.next() {
+        read.append(event)
+        if case .started = event { continue }
+        break
+      }
+    } catch {
+      throw error as? GenerationError ?? GenerationError(.internal, "the answer broke off: \(error)")
+    }
+    if read.allSatisfy({ if case .started = $0 { true } else { false } }) {
+      throw GenerationError(.unavailable, "`\(request.model)` ended its answer before it had begun")
+    }
+    stream.unread(read)
+    return stream
+  }
+
+  private static func isWorthAnother(_ error: GenerationError) -> Bool {
+    switch error.kind {
+    case .modelNotFound, .contextLengthExceeded, .overloaded, .unavailable, .timedOut, .upstreamUnauthorized, .internal:
+      true
+    case .invalidRequest, .cancelled, .budgetExceeded: false
+    }
+  }
+}
