@@ -18,6 +18,18 @@ package struct Account: Sendable, Hashable {
     self.organization = organization
   }
 
+  /// The account of one spender alone.
+  package init(scope: BudgetScope) {
+    self.init()
+    switch scope.level {
+    case .node: break
+    case .organization: organization = scope.name
+    case .project: project = scope.name
+    case .user: user = scope.name
+    case .key: key = scope.name
+    }
+  }
+
   /// The name at a level; nil where it has none. Every account is of the node.
   package func name(at level: BudgetLevel) -> String? {
     switch level {

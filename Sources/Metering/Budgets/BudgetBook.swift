@@ -73,7 +73,8 @@ struct BudgetBook {
     for var event in closing.events {
       if !isOpen { event.id = event.id.part("~late") }
       spent += event.cost
-      tokens += event.usage.totalTokens
+      // What the cache answers takes nothing from anybody.
+      if !event.isCacheHit { tokens += event.usage.totalTokens }
       transaction.events.append(event)
     }
     if !isOpen, let first = closing.events.first {

@@ -1,4 +1,4 @@
-import ModelInterface
+package import ModelInterface
 import Synchronization
 
 /// Answers in memory, bounded in bytes; the least recently used goes first. Safe to share between tasks.
@@ -34,7 +34,7 @@ package final class AnswerCache: Sendable {
   package var statistics: CacheStatistics { state.withLock(\.statistics) }
 
   /// The events of the answer to an equal request; nil where there is none that is still good.
-  func find(_ key: CacheKey) -> [GenerationEvent]? {
+  package func find(_ key: CacheKey) -> [GenerationEvent]? {
     let now = clock()
     return state.withLock { $0.find(key, now) }
   }
@@ -42,9 +42,35 @@ package final class AnswerCache: Sendable {
   /// The events of the answer to the most similar request that agrees in the rest and in every number of its last turn.
   ///
   /// - Returns: nil where none reaches the policy's similarity.
-  func find(rest: CacheKey, turn: String, embedding: [Float]) -> [GenerationEvent]? {
+  package func find(like meaning: Meaning) -> [GenerationEvent]? {
     let now = clock()
-    return state.withLock { $0.find(rest: rest, turn: turn, embedding: embedding, now) }
+    return state.withLock {
+      $0.find(rest: meaning.rest, turn: meaning.turn, embedding: meaning.embedding, now)
+    }
+  }
+
+  /// Keeps an answer. Ones that are too large, that are not whole, or that the provider withheld a part of, are not kept.
+  package func keep(
+    _ events: [GenerationEvent], _ key: CacheKey, tenant: String, model: String, meaning: Meaning? = nil
+  ) {
+    guard case .started = events.first, case .finished(let completion) = events.last,
+      completion.reason != .contentFilter
+    else { return }
+    store(events, key, tenant: tenant, model: model, meaning: meaning)
+  }
+
+  /// The events of a kept answer as they are given again: by the cache, with a prompt that was found in it.
+  package static func replayed(_ events: [GenerationEvent]) -> [GenerationEvent] {
+    events.map { event in
+      switch event {
+      case .started(let start): return .started(GenerationStart(model: start.model, provider: CachingProvider.name))
+      case .finished(var completion):
+        completion.usage.cachedPromptTokens = completion.usage.promptTokens
+        completion.timings = nil
+        return .finished(completion)
+      case .prompt, .text, .reasoning, .toolCall: return event
+      }
+    }
   }
 
   /// Keeps an answer. Ones that are too large are not kept.
@@ -62,11 +88,20 @@ package final class AnswerCache: Sendable {
   }
 
   /// What a request is compared by when it is compared by meaning.
-  struct Meaning: Sendable {
+  package struct Meaning: Sendable {
+    /// What must be equal.
     var rest: CacheKey
+    /// The turn that is compared.
     var turn: String
-    /// Of unit length.
+    /// Its embedding.
     var embedding: [Float]
+
+    /// The meaning of a request's last turn.
+    package init(rest: CacheKey, turn: String, embedding: [Float]) {
+      self.rest = rest
+      self.turn = turn
+      self.embedding = embedding
+    }
   }
 }
 
@@ -211,7 +246,7 @@ extension AnswerCache {
   }
 
   /// Counts a request that was not answered from the cache.
-  func missed() {
+  package func missed() {
     state.withLock { $0.statistics.misses += 1 }
   }
 }

@@ -37,7 +37,7 @@ package struct CachingProvider: ModelProvider {
     let key = CacheKey(request)
     if let events = cache.find(key) { return Self.replay(events) }
     let meaning = await meaning(of: request, policy)
-    if let meaning, let events = cache.find(rest: meaning.rest, turn: meaning.turn, embedding: meaning.embedding) {
+    if let meaning, let events = cache.find(like: meaning) {
       return Self.replay(events)
     }
     cache.missed()
@@ -92,16 +92,6 @@ package struct CachingProvider: ModelProvider {
   }
 
   static func replay(_ events: [GenerationEvent]) -> GenerationStream {
-    .events(
-      events.map { event in
-        switch event {
-        case .started(let start): return .started(GenerationStart(model: start.model, provider: name))
-        case .finished(var completion):
-          completion.usage.cachedPromptTokens = completion.usage.promptTokens
-          completion.timings = nil
-          return .finished(completion)
-        case .prompt, .text, .reasoning, .toolCall: return event
-        }
-      })
+    .events(AnswerCache.replayed(events))
   }
 }

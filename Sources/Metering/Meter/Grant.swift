@@ -31,9 +31,31 @@ package final class Grant: Sendable {
   /// not hindered by the cancellation of the calling task.
   package func settle(_ use: MeteredUse) async {
     guard !isSettled.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    let closing = closing(use)
+    if !meter.closeNow(closing) { await meter.close(closing) }
+  }
+
+  /// ``settle(_:)`` where nothing has to be waited for.
+  ///
+  /// - Returns: false where something has; nothing has been settled then.
+  package func settleNow(_ use: MeteredUse) -> Bool {
+    guard !isSettled.exchange(true, ordering: .acquiringAndReleasing) else { return true }
+    guard meter.closeNow(closing(use)) else {
+      isSettled.store(false, ordering: .releasing)
+      return false
+    }
+    return true
+  }
+
+  /// What a use costs, by the prices that were in force when it was granted.
+  package func cost(of use: MeteredUse) -> Money {
+    use.parts.enumerated().reduce(.zero) { $0 + event($1.element, at: $1.offset, use.outcome, 0).cost }
+  }
+
+  private func closing(_ use: MeteredUse) -> BudgetBook.Closing {
     let latency = max(0, meter.now().since(reservation.time).microseconds)
     let events = use.parts.enumerated().map { event($0.element, at: $0.offset, use.outcome, latency) }
-    await meter.close(BudgetBook.Closing(reservation: reservation, events: events))
+    return BudgetBook.Closing(reservation: reservation, events: events)
   }
 
   private func event(

@@ -1,8 +1,9 @@
 import Synchronization
 
-/// One writer for all requests: what comes while a transaction runs goes into the next one together.
-final class GroupCommit: Sendable {
-  typealias Answer = Result<BudgetBook.Verdict, UsageStoreError>
+/// One writer for all requests to a store that others share: what comes while a transaction runs goes into the next one
+/// together, and every decision is the store's.
+final class GroupCommit: ClaimDesk {
+  typealias Answer = ClaimAnswer
 
   enum Command: Sendable {
     case claim(BudgetBook.Claim, CheckedContinuation<Answer, Never>)
@@ -38,6 +39,19 @@ final class GroupCommit: Sendable {
 
   /// Whether commands wait because the store keeps failing.
   var isFailing: Bool { state.withLock { $0.failures > 0 } }
+
+  func decideNow(_ claim: BudgetBook.Claim) -> ClaimAnswer? { nil }
+
+  func closeNow(_ closing: BudgetBook.Closing) -> Bool { false }
+
+  func counters(_ names: [CounterID]) async throws(UsageStoreError) -> [CounterID: Counter] {
+    try await store.counters(names)
+  }
+
+  func countersNow(_ names: [CounterID]) -> [CounterID: Counter]? { nil }
+
+  /// Everything is in the store as soon as it is known.
+  func flush() async {}
 
   /// Decides on a claim and writes down what was granted. Waits for no longer than the store's own deadline for a
   /// transaction or two.

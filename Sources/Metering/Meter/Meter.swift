@@ -2,8 +2,8 @@ import Synchronization
 
 /// Keeps the account: nothing runs before its upper bound is set aside, and everything that ran is written down once.
 ///
-/// What is guaranteed after `kill -9` at any moment: a request whose ``decide(_:)`` returned a grant is in the store, either
-/// as a reservation or as an event; the next ``open(store:policy:options:now:resolve:)`` turns reservations into events with
+/// What is guaranteed after `kill -9` at any moment: a request whose ``decide(_:)`` returned a grant is in the store or its
+/// journal, either as a reservation or as an event; the next ``open(store:policy:options:now:resolve:)`` turns reservations into events with
 /// the outcome `lost`. So the sum of events is never less than what was granted and begun, and a budget that was spent
 /// before a crash is spent after it.
 package final class Meter: Sendable {
@@ -15,21 +15,20 @@ package final class Meter: Sendable {
   private let owner: String
   private let resolve: @Sendable (String) -> [String]
   private let current: PolicyCell
-  private let commit: GroupCommit
+  private let commit: any ClaimDesk
   private let open = Atomic(0)
   let now: @Sendable () -> UTCTime
 
   private init(
-    store: any UsageStore, policy: MeteringPolicy, options: MeterOptions, now: @escaping @Sendable () -> UTCTime,
-    resolve: @escaping @Sendable (String) -> [String]
+    store: any UsageStore, desk: any ClaimDesk, policy: PolicyCell, options: MeterOptions,
+    now: @escaping @Sendable () -> UTCTime, resolve: @escaping @Sendable (String) -> [String]
   ) {
     self.store = store
     self.options = options
     self.now = now
     self.resolve = resolve
-    let current = PolicyCell(policy)
-    self.current = current
-    commit = GroupCommit(store: store, options: options, now: now, policy: { current.value })
+    current = policy
+    commit = desk
     owner = Self.identifier(at: now()).text
   }
 
@@ -44,11 +43,27 @@ package final class Meter: Sendable {
     store: any UsageStore, policy: MeteringPolicy, options: MeterOptions = MeterOptions(),
     now: @escaping @Sendable () -> UTCTime, resolve: @escaping @Sendable (String) -> [String] = { [$0] }
   ) async throws(UsageStoreError) -> Meter {
-    let meter = Meter(store: store, policy: policy, options: options, now: now, resolve: resolve)
-    try await meter.renewLease()
-    _ = try await meter.recover(allOthers: !options.isShared)
-    return meter
+    let current = PolicyCell(policy)
+    let direct = GroupCommit(store: store, options: options, now: now, policy: { current.value })
+    func meter(_ desk: any ClaimDesk) -> Meter {
+      Meter(store: store, desk: desk, policy: current, options: options, now: now, resolve: resolve)
+    }
+    let recovering = meter(direct)
+    try await recovering.renewLease()
+    guard let folder = options.journal, !options.isShared, let sole = store as? any SoleUsageStore else {
+      _ = try await recovering.recover(allOthers: !options.isShared)
+      return recovering
+    }
+    // What the journal of a dead process holds goes into the store first, and is recovered there with everything else.
+    let journal = try UsageJournal(folder: folder)
+    try await JournalRecovery(store: sole, commit: direct, book: BudgetBook(policy: policy)).adopt(journal.replay())
+    _ = try await recovering.recover(allOthers: true)
+    try journal.reset()
+    return meter(LocalDesk(store: sole, journal: journal, options: options, now: now, policy: { current.value }))
   }
+
+  /// How many requests are granted and not settled.
+  package var openCount: Int { open.load(ordering: .relaxed) }
 
   /// The policy in force.
   package var policy: MeteringPolicy { current.value }
@@ -60,6 +75,26 @@ package final class Meter: Sendable {
 
   /// Decides on a piece of work, and sets aside what it may cost.
   package func decide(_ request: MeteredRequest) async -> MeteringDecision {
+    if let obstacle { return obstacle }
+    let policy = policy
+    return decision(await commit.decide(claim(request)), policy)
+  }
+
+  /// ``decide(_:)`` where nothing has to be waited for.
+  ///
+  /// - Returns: nil where something has; nothing has been set aside then.
+  package func decideNow(_ request: MeteredRequest) -> MeteringDecision? {
+    if let obstacle { return obstacle }
+    let policy = policy
+    guard let answer = commit.decideNow(claim(request)) else {
+      open.wrappingSubtract(1, ordering: .relaxed)
+      return nil
+    }
+    return decision(answer, policy)
+  }
+
+  /// What stands in the way of every request; where nothing does, one more is counted as open.
+  private var obstacle: MeteringDecision? {
     guard !commit.isFailing else {
       return .unavailable("the account cannot be written: its store keeps failing; see the node's log and its disk")
     }
@@ -67,11 +102,17 @@ package final class Meter: Sendable {
       open.wrappingSubtract(1, ordering: .relaxed)
       return .unavailable("\(options.maximumOpen) requests run already, the most that are accounted for at a time")
     }
-    let policy = policy
+    return nil
+  }
+
+  private func claim(_ request: MeteredRequest) -> BudgetBook.Claim {
     let time = now()
-    let claim = BudgetBook.Claim(
+    return BudgetBook.Claim(
       id: Self.identifier(at: time), owner: owner, time: time, request: request, resolve: resolve)
-    switch await commit.decide(claim) {
+  }
+
+  private func decision(_ answer: ClaimAnswer, _ policy: MeteringPolicy) -> MeteringDecision {
+    switch answer {
     case .success(.granted(let reservation, let replaced)):
       return .granted(Grant(reservation, replaced: replaced, meter: self, policy: policy))
     case .success(.deferred(let refusal)):
@@ -143,20 +184,34 @@ package final class Meter: Sendable {
   ///
   /// - Throws: ``UsageStoreError``.
   package func standing(of account: Account) async throws(UsageStoreError) -> [BudgetStanding] {
+    let commit = commit
+    return try await BudgetStanding.all(of: account, policy: policy, at: now()) { names throws(UsageStoreError) in
+      try await commit.counters(names)
+    }
+  }
+
+  /// What an account may still spend on one request, by the tightest of its budgets; nil where none is in force, or what is
+  /// spent is not in memory.
+  package func remaining(of account: Account) -> Money? {
     let (policy, time) = (policy, now())
-    var standings: [BudgetStanding] = []
+    var least: Money?
     for scope in account.scopes {
-      for budget in policy.budgets(of: scope) where budget.period != .request {
-        let window = budget.period == .day ? time.dayText : time.monthText
-        let name = CounterID(scope: scope.text, window: window)
-        let counter = try await store.counters([name])[name] ?? Counter()
-        standings.append(
-          BudgetStanding(
-            scope: scope, budget: budget, spent: counter.spent, reserved: counter.reserved,
-            resets: budget.period == .day ? time.nextDay : time.nextMonth))
+      for budget in policy.budgets(of: scope) {
+        var left = budget.limit
+        if budget.period != .request {
+          let name = CounterID(scope: scope.text, window: budget.period == .day ? time.dayText : time.monthText)
+          guard let counter = commit.countersNow([name])?[name] else { return nil }
+          left = max(.zero, left - counter.spent - counter.reserved)
+        }
+        least = min(least ?? left, left)
       }
     }
-    return standings
+    return least
+  }
+
+  /// Puts everything that is known into the store, for whoever reads it there.
+  package func flush() async {
+    await commit.flush()
   }
 
   /// Grants nothing more, writes down what was settled, and gives up the lease. Work that is not settled by then is
@@ -165,6 +220,13 @@ package final class Meter: Sendable {
     await commit.finish()
     // The next start finds the reservations by itself where the lease could not be given up; it takes a little longer.
     try? await store.renewLease(of: owner, until: UTCTime(microseconds: 0))
+  }
+
+  /// Closes without waiting, where that can be done.
+  func closeNow(_ closing: BudgetBook.Closing) -> Bool {
+    guard commit.closeNow(closing) else { return false }
+    open.wrappingSubtract(1, ordering: .relaxed)
+    return true
   }
 
   func close(_ closing: BudgetBook.Closing) async {
@@ -202,6 +264,28 @@ package struct BudgetStanding: Sendable, Hashable {
   package var reserved: Money
   /// When the next period begins.
   package var resets: UTCTime
+
+  /// How the budgets of an account stand, by counters that are read one after the other.
+  ///
+  /// - Throws: what reading them throws.
+  package static func all(
+    of account: Account, policy: MeteringPolicy, at time: UTCTime,
+    reading: ([CounterID]) async throws(UsageStoreError) -> [CounterID: Counter]
+  ) async throws(UsageStoreError) -> [BudgetStanding] {
+    var standings: [BudgetStanding] = []
+    for scope in account.scopes {
+      for budget in policy.budgets(of: scope) where budget.period != .request {
+        let window = budget.period == .day ? time.dayText : time.monthText
+        let name = CounterID(scope: scope.text, window: window)
+        let counter = try await reading([name])[name] ?? Counter()
+        standings.append(
+          BudgetStanding(
+            scope: scope, budget: budget, spent: counter.spent, reserved: counter.reserved,
+            resets: budget.period == .day ? time.nextDay : time.nextMonth))
+      }
+    }
+    return standings
+  }
 }
 
 /// The policy in force, which changes while requests read it.

@@ -20,6 +20,11 @@ package struct MeterOptions: Sendable {
   package var maximumOpen = 100_000
   /// How long a process that no longer says that it lives keeps its reservations, where a store is shared.
   package var lease: Duration = .seconds(60)
+  /// A folder for the journal of a store that this process has to itself; nil keeps none. With one, decisions are made in
+  /// memory and journalled before the work begins, so that nobody waits for the store; with none, each is the store's.
+  package var journal: String?
+  /// How long what has been settled may take to reach the store, where there is a journal.
+  package var flushInterval: Duration = .milliseconds(100)
   /// Whether other processes use the same store. Where none does, all reservations found at the start are a dead process's.
   package var isShared = false
 

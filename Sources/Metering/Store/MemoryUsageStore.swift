@@ -2,7 +2,7 @@ import ModelInterface
 
 /// Usage in memory, for a node that keeps no account beyond its own life, and for tests. Keeps every law of ``UsageStore``
 /// except durability; forgets its oldest events above ``maximumEvents``.
-package actor MemoryUsageStore: UsageStore {
+package actor MemoryUsageStore: SoleUsageStore {
   /// The most events that are kept.
   package let maximumEvents: Int
   private var counters: [CounterID: Counter] = [:]
@@ -86,6 +86,13 @@ package actor MemoryUsageStore: UsageStore {
       name.window >= "A" || name.window >= time.dayText || name.window == time.monthText
     }
     return old.count
+  }
+
+  package func known(
+    _ ids: [UsageID]
+  ) async throws(UsageStoreError) -> (recorded: Set<UsageID>, reserved: Set<UsageID>) {
+    try check()
+    return (Set(ids.filter { recorded[$0] != nil }), Set(ids.filter { reservations[$0] != nil }))
   }
 
   package func close() async {

@@ -2,7 +2,7 @@ import GRDB
 package import Storage
 
 /// Usage in the node's SQLite store.
-package final class SQLiteUsageStore: UsageStore {
+package final class SQLiteUsageStore: SoleUsageStore {
   private let store: Store
 
   /// Usage in a store that was opened with ``UsageSchema/migrations`` among its own.
@@ -97,6 +97,20 @@ package final class SQLiteUsageStore: UsageStore {
           sql: "DELETE FROM usageCounter WHERE window >= '0' AND window < ? AND window <> ?",
           arguments: [time.dayText, time.monthText])
         return count
+      }
+    }
+  }
+
+  package func known(
+    _ ids: [UsageID]
+  ) async throws(UsageStoreError) -> (recorded: Set<UsageID>, reserved: Set<UsageID>) {
+    try await describing {
+      try await self.store.read { database in
+        func find(_ table: String) throws -> Set<UsageID> {
+          let statement = try database.cachedStatement(sql: "SELECT 1 FROM \(table) WHERE id = ?")
+          return Set(try ids.filter { try Row.fetchOne(statement, arguments: [$0.text]) != nil })
+        }
+        return (try find("usageEvent"), try find("usageReservation"))
       }
     }
   }

@@ -41,6 +41,12 @@ package protocol UsageStore: Sendable {
   func close() async
 }
 
+/// A store that one process has to itself, so that it may keep counters in memory and tell the store later.
+package protocol SoleUsageStore: UsageStore {
+  /// Which of these names events have, and which reservations.
+  func known(_ ids: [UsageID]) async throws(UsageStoreError) -> (recorded: Set<UsageID>, reserved: Set<UsageID>)
+}
+
 /// What one transaction sees and leaves behind.
 package struct UsageTransaction: Sendable {
   private var counters: [CounterID: Counter]
@@ -61,6 +67,9 @@ package struct UsageTransaction: Sendable {
     self.open = open
     self.recovered = recovered
   }
+
+  /// All counters, taken back.
+  consuming func takeCounters() -> [CounterID: Counter] { counters }
 
   /// How a counter stands.
   package func counter(_ name: CounterID) -> Counter { counters[name] ?? Counter() }

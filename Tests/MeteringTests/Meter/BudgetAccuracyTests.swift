@@ -8,8 +8,8 @@ import Testing
   static let keys = 12
   static let workers = 48
 
-  @Test(arguments: [UInt64(11)])
-  func theSumOfEventsIsWhatTheUpstreamBilled(seed: UInt64) async throws {
+  @Test(arguments: [(UInt64(11), false), (12, true)])
+  func theSumOfEventsIsWhatTheUpstreamBilled(seed: UInt64, hasJournal: Bool) async throws {
     let folder = TemporaryFolder()
     let clock = TestClock()
     let store = try folder.store()
@@ -20,8 +20,11 @@ import Testing
       Budget(.project, named: "small", per: .month, limit: limit, whenExceeded: [.downgrade, .refuse]),
       Budget(.node, per: .month, limit: nodeLimit, whenExceeded: [.downgrade]),
     ]
+    var options = MeterOptions()
+    if hasJournal { options.journal = folder.path + "/journal" }
     let meter = try await Meter.open(
-      store: store, policy: .sample(budgets: budgets, cheaper: ["strong": ["weak", "local"]]), now: clock.read)
+      store: store, policy: .sample(budgets: budgets, cheaper: ["strong": ["weak", "local"]]), options: options,
+      now: clock.read)
     let upstream = BillingUpstream()
     let counts = Tally()
     await withTaskGroup { group in
