@@ -62,14 +62,16 @@ package struct Candidate: Sendable, Codable, Equatable {
   package var latency: ObservedLatency?
   package var health: Health
   package var location: Location
-  /// P(good answer) to assume while nothing has been learned about the model, 0 to 1.
+  /// P(good answer) to assume of a request of middling complexity while nothing has been learned about the model, 0 to 1.
   package var assumedQuality: Double
+  /// The name by which the predictor knows the model; nil for its own.
+  package var predictedAs: String?
 
   /// A candidate; the defaults describe a healthy text model with tools.
   package init(
     name: String, contextWindow: Int = 32_768, modalities: [Modality] = [.text], supportsTools: Bool = true,
     region: String? = nil, price: TokenPrice = .free, latency: ObservedLatency? = nil, health: Health = .healthy,
-    location: Location = .local, assumedQuality: Double = 0.5
+    location: Location = .local, assumedQuality: Double = 0.5, predictedAs: String? = nil
   ) {
     self.name = name
     self.contextWindow = contextWindow
@@ -81,5 +83,6 @@ package struct Candidate: Sendable, Codable, Equatable {
     self.health = health
     self.location = location
     self.assumedQuality = assumedQuality
+    self.predictedAs = predictedAs
   }
 }

@@ -29,6 +29,10 @@ package struct RouteDecision: Sendable, Codable, Equatable {
     case exploration
     /// No candidate met the policy's floor or cap, and the nearest was taken.
     case fallback
+    /// The arm of an experiment, or of a release that is being tried out.
+    case experiment
+    /// The best that what is left of the budget could be set aside for.
+    case budget
   }
 
   package var policy: RoutePolicy
@@ -46,6 +50,16 @@ package struct RouteDecision: Sendable, Codable, Equatable {
   /// The share of decisions that may explore, and the share that had when this one was made.
   package var explorationCap: Double
   package var exploredShare: Double
+
+  /// The candidates that can take the request: the chosen one first, then the policy's by falling score, then the cheaper.
+  package var ranking: [Considered] {
+    candidates.filter { $0.excluded == nil }.sorted { left, right in
+      if (left.name == chosen) != (right.name == chosen) { return left.name == chosen }
+      let scores = (left.score ?? -.infinity, right.score ?? -.infinity)
+      if scores.0 != scores.1 { return scores.0 > scores.1 }
+      return (left.costMicros, left.name) < (right.costMicros, right.name)
+    }
+  }
 
   /// Repeats the policy's choice from the stored numbers alone; equal to `greedy` unless the decision was altered.
   package func replayedGreedyChoice() -> String? {

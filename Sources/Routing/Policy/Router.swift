@@ -17,13 +17,38 @@ package struct Router: Sendable {
   static let sketchLimit = 32
 
   package var predictor: QualityPredictor?
-  package let settings: Settings
+  package var settings: Settings
   private var feedback = FeedbackRecord()
   private var sketches: [String: QuantileSketch] = [:]
   private var affinity: SessionAffinity
   /// Decisions made, and those that exploration settled.
   package private(set) var decisions = 0
   package private(set) var explored = 0
+
+  /// What a router has learned from the node's own traffic, for keeping over a restart.
+  package struct Memory: Sendable, Codable, Equatable {
+    var feedback: FeedbackRecord
+    var sketches: [String: QuantileSketch]
+    var affinity: SessionAffinity
+    var decisions: Int
+    var explored: Int
+  }
+
+  /// What it has learned; the predictor, which has a form of its own, is no part of it. The ages of conversations are kept
+  /// as they are: they end with the clock that they were measured by.
+  package var memory: Memory {
+    get {
+      Memory(
+        feedback: feedback, sketches: sketches, affinity: affinity, decisions: decisions, explored: explored)
+    }
+    set {
+      feedback = newValue.feedback
+      sketches = newValue.sketches
+      affinity.adopt(newValue.affinity)
+      decisions = max(0, newValue.decisions)
+      explored = max(0, min(newValue.explored, newValue.decisions))
+    }
+  }
 
   /// A router without memory; without a predictor, qualities are the candidates' assumed ones, corrected by feedback.
   package init(
@@ -91,10 +116,12 @@ package struct Router: Sendable {
   }
 
   /// Learns from a judgement of an answer: corrects the model's posterior in the request's domain, and the predictor.
-  package mutating func learn(_ feedback: QualityFeedback, features: PromptFeatures) {
+  ///
+  /// - Parameter head: the name by which the predictor knows the model; nil for its own.
+  package mutating func learn(_ feedback: QualityFeedback, features: PromptFeatures, head: String? = nil) {
     self.feedback.add(feedback, domain: features.profile.domain)
     predictor?.learn(
-      feedback.model, quality: feedback.quality, weight: feedback.source.weight, features: features)
+      head ?? feedback.model, quality: feedback.quality, weight: feedback.source.weight, features: features)
   }
 
   private func weigh(
@@ -104,9 +131,11 @@ package struct Router: Sendable {
     let promptTokens = request.promptTokens ?? features.profile.promptTokens
     let domain = features.profile.domain
     return candidates.map { candidate in
-      let estimate = estimates.first { $0.model == candidate.name }
-      let posterior = feedback.posterior(
-        of: candidate.name, domain: domain, estimate: estimate?.probability ?? candidate.assumedQuality)
+      let estimate = estimates.first { $0.model == candidate.predictedAs ?? candidate.name }
+      let assumed =
+        estimate?.probability
+        ?? QualityPrior.quality(candidate.assumedQuality, complexity: features.profile.complexity.overall)
+      let posterior = feedback.posterior(of: candidate.name, domain: domain, estimate: assumed)
       let cost = candidate.price.micros(input: promptTokens, output: request.answerTokens)
       let evidence = feedback.evidence(of: candidate.name, domain: domain)
       return RouteDecision.Considered(

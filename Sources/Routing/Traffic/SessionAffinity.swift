@@ -23,6 +23,12 @@ package struct SessionAffinity: Sendable, Codable, Equatable {
     self.lifetime = lifetime
   }
 
+  /// Takes over what another remembers, by its own bounds.
+  package mutating func adopt(_ other: SessionAffinity) {
+    younger = other.younger
+    older = other.older
+  }
+
   /// How many conversations are held, whether or not their time is over.
   package var count: Int { younger.count + older.count }
 
