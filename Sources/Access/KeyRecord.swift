@@ -29,6 +29,8 @@ package struct KeyRecord: Sendable, Hashable, Identifiable {
   package var expires: Int?
   /// When it was revoked, in seconds since 1970; nil where it was not.
   package var revoked: Int?
+  /// On whose account it is used.
+  package var payer = Payer()
 
   /// Whether it is good at that time, in seconds since 1970.
   package func isValid(at time: Int) -> Bool {
@@ -38,6 +40,33 @@ package struct KeyRecord: Sendable, Hashable, Identifiable {
   /// `active`, `expired` or `revoked`.
   package func state(at time: Int) -> String {
     revoked != nil ? "revoked" : isValid(at: time) ? "active" : "expired"
+  }
+}
+
+/// On whose account a key is used, besides its own: names that the maker of the key gives, each nil where there is none.
+package struct Payer: Sendable, Hashable {
+  /// The user who holds the key.
+  package var user: String?
+  /// The project that the key was made for.
+  package var project: String?
+  /// The organisation that pays.
+  package var organization: String?
+
+  /// A payer.
+  package init(user: String? = nil, project: String? = nil, organization: String? = nil) {
+    self.user = user
+    self.project = project
+    self.organization = organization
+  }
+
+  /// Whether every name has 1 to 100 characters and no control characters.
+  var isValid: Bool {
+    [user, project, organization].allSatisfy { name in
+      name.map {
+        !$0.isEmpty && $0.count <= 100 && $0.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
+      }
+        ?? true
+    }
   }
 }
 

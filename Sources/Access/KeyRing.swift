@@ -25,7 +25,14 @@ package final class KeyRing: Sendable {
         table.column("expires", .integer)
         table.column("revoked", .integer)
       }
-    }
+    },
+    Migration("access-2-payers") { database in
+      try database.alter(table: "accessKey") { table in
+        table.add(column: "user", .text)
+        table.add(column: "project", .text)
+        table.add(column: "organization", .text)
+      }
+    },
   ]
 
   private struct Entry {
@@ -66,27 +73,32 @@ package final class KeyRing: Sendable {
   /// - Parameters:
   ///   - name: 1 to 100 characters.
   ///   - lifetime: in seconds; nil for a key that does not expire.
+  ///   - payer: on whose account it is used.
   /// - Throws: ``AccessError``: `badName`, `tooMany`, `store`.
   package func create(
-    name: String, scopes: Set<Scope>, lifetime: Int? = nil
+    name: String, scopes: Set<Scope>, lifetime: Int? = nil, payer: Payer = Payer()
   ) throws(AccessError) -> (key: APIKey, record: KeyRecord) {
+    guard payer.isValid else { throw .badName }
     guard !name.isEmpty, name.count <= 100, name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F })
     else { throw .badName }
     let key = APIKey.generate()
     let created = now()
     let record = KeyRecord(
       prefix: key.prefix, name: name, scopes: scopes, created: created,
-      expires: lifetime.map { created.addingReportingOverflow($0) }.map { $0.overflow ? .max : $0.partialValue })
+      expires: lifetime.map { created.addingReportingOverflow($0) }.map { $0.overflow ? .max : $0.partialValue },
+      payer: payer)
     let isFull = try stored {
       try store.writeBlocking { database in
         let count = try Int.fetchOne(database, sql: "SELECT count(*) FROM accessKey") ?? 0
         guard count < Self.maximumKeys else { return true }
         try database.execute(
           sql: """
-            INSERT INTO accessKey (prefix, digest, name, scopes, created, expires) VALUES (?, ?, ?, ?, ?, ?)
+            INSERT INTO accessKey (prefix, digest, name, scopes, created, expires, user, project, organization)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
           arguments: [
             record.prefix, Data(key.digest), record.name, Self.text(record.scopes), record.created, record.expires,
+            payer.user, payer.project, payer.organization,
           ])
         return false
       }
@@ -191,6 +203,11 @@ package final class KeyRing: Sendable {
     return KeyHolder(tenant: record.prefix, name: record.name, scopes: record.scopes)
   }
 
+  /// On whose account a key is used, by its ``KeyRecord/id``; from memory.
+  package func payer(of id: String) -> Payer? {
+    cache.withLock { $0.entries[id]?.record.payer }
+  }
+
   /// Reads the keys again if any process has changed them.
   private func refresh() throws(AccessError) {
     let time = clock()
@@ -229,7 +246,8 @@ package final class KeyRing: Sendable {
     return KeyRecord(
       prefix: row["prefix"], name: row["name"],
       scopes: Set(scopes.split(separator: " ").compactMap { Scope(rawValue: String($0)) }),
-      created: row["created"], expires: row["expires"], revoked: row["revoked"])
+      created: row["created"], expires: row["expires"], revoked: row["revoked"],
+      payer: Payer(user: row["user"], project: row["project"], organization: row["organization"]))
   }
 }
 

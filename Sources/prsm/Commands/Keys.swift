@@ -34,6 +34,7 @@ struct KeysCreate: AsyncParsableCommand {
       EXAMPLES
         prsm keys create laptop
         prsm keys create scraper --scope metrics --expires 90d
+        prsm keys create search-backend --project search --organisation acme
         export PRSM_API_KEY=$(prsm keys create ci --quiet)
       """
   )
@@ -50,6 +51,17 @@ struct KeysCreate: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp("How long the key is good for, such as 90d or 12h (default: for ever).", valueName: "time"))
   var expires: String?
+
+  @Option(help: ArgumentHelp("The user who holds the key, for budgets and reports.", valueName: "name"))
+  var user: String?
+
+  @Option(help: ArgumentHelp("The project that it is for, for budgets and reports.", valueName: "name"))
+  var project: String?
+
+  @Option(
+    name: [.long, .customLong("organization")],
+    help: ArgumentHelp("The organisation that pays, for budgets and reports.", valueName: "name"))
+  var organisation: String?
 
   @Flag(help: "Print the key alone.")
   var quiet = false
@@ -77,7 +89,9 @@ struct KeysCreate: AsyncParsableCommand {
     }
     let ring = try openKeyRing(node)
     let (key, record) = try KeyFailure.translated { () throws(AccessError) in
-      try ring.create(name: name, scopes: scopes.isEmpty ? [.inference] : scopes, lifetime: lifetime)
+      try ring.create(
+        name: name, scopes: scopes.isEmpty ? [.inference] : scopes, lifetime: lifetime,
+        payer: Payer(user: user, project: project, organization: organisation))
     }
     if output.isJSON {
       var object = record.json
@@ -119,10 +133,12 @@ struct KeysList: AsyncParsableCommand {
       return
     }
     let now = NodeStore.now()
-    var table = Table(["KEY", "NAME", "SCOPES", "STATE", "CREATED", "EXPIRES"])
+    var table = Table(["KEY", "NAME", "FOR", "SCOPES", "STATE", "CREATED", "EXPIRES"])
     for record in records {
       table.add([
-        record.prefix + "…", record.name, record.scopes.sorted().map(\.rawValue).joined(separator: ","),
+        record.prefix + "…", record.name,
+        [record.payer.organization, record.payer.project, record.payer.user].compactMap { $0 }.joined(separator: "/"),
+        record.scopes.sorted().map(\.rawValue).joined(separator: ","),
         record.state(at: now), Timestamp.text(record.created), record.expires.map(Timestamp.text) ?? "never",
       ])
     }
@@ -180,6 +196,8 @@ extension KeyRecord {
       "scopes": .array(scopes.sorted().map { .string($0.rawValue) }),
       "state": .string(state(at: NodeStore.now())), "created": .integer(created),
       "expires": expires.map { .integer($0) } ?? .null, "revoked": revoked.map { .integer($0) } ?? .null,
+      "user": payer.user.map { .string($0) } ?? .null, "project": payer.project.map { .string($0) } ?? .null,
+      "organisation": payer.organization.map { .string($0) } ?? .null,
     ]
   }
 }
