@@ -116,3 +116,18 @@ extension PRSMClient {
       status: Int(reply.response.status.code), requestID: reply.requestID)
   }
 }
+
+extension PRSMClient {
+  /// Calls one of a node's own endpoints, such as `/v1/prsm/usage`, and reads its JSON.
+  ///
+  /// - Parameters:
+  ///   - method: in capitals, such as `GET`.
+  ///   - path: with its query, percent-encoded.
+  ///   - body: sent as JSON; nil sends none.
+  /// - Throws: ``PRSMClientError``.
+  public func call(
+    _ method: String, _ path: String, _ body: JSONValue? = nil
+  ) async throws(PRSMClientError) -> JSONValue {
+    try await json(try await send(HTTPMethod(rawValue: method), path, body?.bytes))
+  }
+}

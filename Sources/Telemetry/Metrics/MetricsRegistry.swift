@@ -28,11 +28,34 @@ package final class MetricsRegistry: Sendable {
     }
   }
 
+  /// Values that are read when somebody asks, of which nobody knows before which there are: one for each combination of
+  /// labels.
+  package struct Readings: Sendable {
+    var name: String
+    var help: String
+    var kind: Reading.Kind
+    var labels: [String]
+    var read: @Sendable () -> [(values: [String], value: Double)]
+
+    /// Values to be read; each has the values of the labels in their order.
+    package init(
+      _ name: String, help: String, kind: Reading.Kind, labels: [String],
+      read: @escaping @Sendable () -> [(values: [String], value: Double)]
+    ) {
+      self.name = name
+      self.help = help
+      self.kind = kind
+      self.labels = labels
+      self.read = read
+    }
+  }
+
   private enum Entry: Sendable {
     case counter(Family<Counter>)
     case gauge(Family<Gauge>)
     case histogram(Family<Histogram>)
     case reading(Reading)
+    case readings(Readings)
   }
 
   private let entries = Mutex<[(name: String, entry: Entry)]>([])
@@ -78,6 +101,11 @@ package final class MetricsRegistry: Sendable {
     entries.withLock { $0.append((reading.name, .reading(reading))) }
   }
 
+  /// Adds values that are read at each scrape.
+  package func add(_ readings: Readings) {
+    entries.withLock { $0.append((readings.name, .readings(readings))) }
+  }
+
   private func register<Found>(_ name: String, make: () -> Entry, select: (Entry) -> Found?) -> Found {
     entries.withLock { entries in
       for entry in entries where entry.name == name {
@@ -111,6 +139,10 @@ package final class MetricsRegistry: Sendable {
         guard let value = reading.read() else { continue }
         if isFirst { text.header(name, reading.help, reading.kind.rawValue) }
         text.sample(name, reading.labels.map(\.name), reading.labels.map(\.value), value)
+      case .readings(let readings):
+        let samples = readings.read()
+        if isFirst, !samples.isEmpty { text.header(name, readings.help, readings.kind.rawValue) }
+        for sample in samples.prefix(seriesLimit) { text.sample(name, readings.labels, sample.values, sample.value) }
       }
     }
     return text.bytes
