@@ -36,134 +36,158 @@ static const unsigned char file7[] = {
 };
 
 static const unsigned char file8[] = {
-#embed "../Gateway/Playground/dialogs.css"
+#embed "../Gateway/Playground/cost-page.js"
 };
 
 static const unsigned char file9[] = {
-#embed "../Gateway/Playground/dialogs.js"
+#embed "../Gateway/Playground/cost.html"
 };
 
 static const unsigned char file10[] = {
-#embed "../Gateway/Playground/dom.js"
+#embed "../Gateway/Playground/dialogs.css"
 };
 
 static const unsigned char file11[] = {
-#embed "../Gateway/Playground/drawers.js"
+#embed "../Gateway/Playground/dialogs.js"
 };
 
 static const unsigned char file12[] = {
-#embed "../Gateway/Playground/early.js"
+#embed "../Gateway/Playground/dom.js"
 };
 
 static const unsigned char file13[] = {
-#embed "../Gateway/Playground/failures.js"
+#embed "../Gateway/Playground/drawers.js"
 };
 
 static const unsigned char file14[] = {
-#embed "../Gateway/Playground/generation.js"
+#embed "../Gateway/Playground/early.js"
 };
 
 static const unsigned char file15[] = {
-#embed "../Gateway/Playground/icons.js"
+#embed "../Gateway/Playground/failures.js"
 };
 
 static const unsigned char file16[] = {
-#embed "../Gateway/Playground/index.html"
+#embed "../Gateway/Playground/generation.js"
 };
 
 static const unsigned char file17[] = {
-#embed "../Gateway/Playground/keyboard.js"
+#embed "../Gateway/Playground/icons.js"
 };
 
 static const unsigned char file18[] = {
-#embed "../Gateway/Playground/layout.css"
+#embed "../Gateway/Playground/index.html"
 };
 
 static const unsigned char file19[] = {
-#embed "../Gateway/Playground/logprobs.js"
+#embed "../Gateway/Playground/keyboard.js"
 };
 
 static const unsigned char file20[] = {
-#embed "../Gateway/Playground/main.js"
+#embed "../Gateway/Playground/layout.css"
 };
 
 static const unsigned char file21[] = {
-#embed "../Gateway/Playground/markdown-draw.js"
+#embed "../Gateway/Playground/logprobs.js"
 };
 
 static const unsigned char file22[] = {
-#embed "../Gateway/Playground/markdown.js"
+#embed "../Gateway/Playground/main.js"
 };
 
 static const unsigned char file23[] = {
-#embed "../Gateway/Playground/metrics.js"
+#embed "../Gateway/Playground/markdown-draw.js"
 };
 
 static const unsigned char file24[] = {
-#embed "../Gateway/Playground/notices.js"
+#embed "../Gateway/Playground/markdown.js"
 };
 
 static const unsigned char file25[] = {
-#embed "../Gateway/Playground/pages.js"
+#embed "../Gateway/Playground/metrics.js"
 };
 
 static const unsigned char file26[] = {
-#embed "../Gateway/Playground/panel.js"
+#embed "../Gateway/Playground/notices.js"
 };
 
 static const unsigned char file27[] = {
-#embed "../Gateway/Playground/parameters.css"
+#embed "../Gateway/Playground/pages.js"
 };
 
 static const unsigned char file28[] = {
-#embed "../Gateway/Playground/parameters.js"
+#embed "../Gateway/Playground/panel.js"
 };
 
 static const unsigned char file29[] = {
-#embed "../Gateway/Playground/probabilities.css"
+#embed "../Gateway/Playground/parameters.css"
 };
 
 static const unsigned char file30[] = {
-#embed "../Gateway/Playground/scroll.js"
+#embed "../Gateway/Playground/parameters.js"
 };
 
 static const unsigned char file31[] = {
-#embed "../Gateway/Playground/sidebar.js"
+#embed "../Gateway/Playground/probabilities.css"
 };
 
 static const unsigned char file32[] = {
-#embed "../Gateway/Playground/snippet-dialog.js"
+#embed "../Gateway/Playground/reports.css"
 };
 
 static const unsigned char file33[] = {
-#embed "../Gateway/Playground/snippets.js"
+#embed "../Gateway/Playground/reports.js"
 };
 
 static const unsigned char file34[] = {
-#embed "../Gateway/Playground/stream.js"
+#embed "../Gateway/Playground/routing-page.js"
 };
 
 static const unsigned char file35[] = {
-#embed "../Gateway/Playground/syntax.js"
+#embed "../Gateway/Playground/routing.html"
 };
 
 static const unsigned char file36[] = {
-#embed "../Gateway/Playground/theme.js"
+#embed "../Gateway/Playground/scroll.js"
 };
 
 static const unsigned char file37[] = {
-#embed "../Gateway/Playground/transcript.css"
+#embed "../Gateway/Playground/sidebar.js"
 };
 
 static const unsigned char file38[] = {
-#embed "../Gateway/Playground/transcript.js"
+#embed "../Gateway/Playground/snippet-dialog.js"
 };
 
 static const unsigned char file39[] = {
-#embed "../Gateway/Playground/welcome.css"
+#embed "../Gateway/Playground/snippets.js"
 };
 
 static const unsigned char file40[] = {
+#embed "../Gateway/Playground/stream.js"
+};
+
+static const unsigned char file41[] = {
+#embed "../Gateway/Playground/syntax.js"
+};
+
+static const unsigned char file42[] = {
+#embed "../Gateway/Playground/theme.js"
+};
+
+static const unsigned char file43[] = {
+#embed "../Gateway/Playground/transcript.css"
+};
+
+static const unsigned char file44[] = {
+#embed "../Gateway/Playground/transcript.js"
+};
+
+static const unsigned char file45[] = {
+#embed "../Gateway/Playground/welcome.css"
+};
+
+static const unsigned char file46[] = {
 #embed "../Gateway/Playground/welcome.js"
 };
 
@@ -180,39 +204,45 @@ static const struct {
   {"composer.js", file5, sizeof file5},
   {"controls.css", file6, sizeof file6},
   {"conversations.js", file7, sizeof file7},
-  {"dialogs.css", file8, sizeof file8},
-  {"dialogs.js", file9, sizeof file9},
-  {"dom.js", file10, sizeof file10},
-  {"drawers.js", file11, sizeof file11},
-  {"early.js", file12, sizeof file12},
-  {"failures.js", file13, sizeof file13},
-  {"generation.js", file14, sizeof file14},
-  {"icons.js", file15, sizeof file15},
-  {"index.html", file16, sizeof file16},
-  {"keyboard.js", file17, sizeof file17},
-  {"layout.css", file18, sizeof file18},
-  {"logprobs.js", file19, sizeof file19},
-  {"main.js", file20, sizeof file20},
-  {"markdown-draw.js", file21, sizeof file21},
-  {"markdown.js", file22, sizeof file22},
-  {"metrics.js", file23, sizeof file23},
-  {"notices.js", file24, sizeof file24},
-  {"pages.js", file25, sizeof file25},
-  {"panel.js", file26, sizeof file26},
-  {"parameters.css", file27, sizeof file27},
-  {"parameters.js", file28, sizeof file28},
-  {"probabilities.css", file29, sizeof file29},
-  {"scroll.js", file30, sizeof file30},
-  {"sidebar.js", file31, sizeof file31},
-  {"snippet-dialog.js", file32, sizeof file32},
-  {"snippets.js", file33, sizeof file33},
-  {"stream.js", file34, sizeof file34},
-  {"syntax.js", file35, sizeof file35},
-  {"theme.js", file36, sizeof file36},
-  {"transcript.css", file37, sizeof file37},
-  {"transcript.js", file38, sizeof file38},
-  {"welcome.css", file39, sizeof file39},
-  {"welcome.js", file40, sizeof file40},
+  {"cost-page.js", file8, sizeof file8},
+  {"cost.html", file9, sizeof file9},
+  {"dialogs.css", file10, sizeof file10},
+  {"dialogs.js", file11, sizeof file11},
+  {"dom.js", file12, sizeof file12},
+  {"drawers.js", file13, sizeof file13},
+  {"early.js", file14, sizeof file14},
+  {"failures.js", file15, sizeof file15},
+  {"generation.js", file16, sizeof file16},
+  {"icons.js", file17, sizeof file17},
+  {"index.html", file18, sizeof file18},
+  {"keyboard.js", file19, sizeof file19},
+  {"layout.css", file20, sizeof file20},
+  {"logprobs.js", file21, sizeof file21},
+  {"main.js", file22, sizeof file22},
+  {"markdown-draw.js", file23, sizeof file23},
+  {"markdown.js", file24, sizeof file24},
+  {"metrics.js", file25, sizeof file25},
+  {"notices.js", file26, sizeof file26},
+  {"pages.js", file27, sizeof file27},
+  {"panel.js", file28, sizeof file28},
+  {"parameters.css", file29, sizeof file29},
+  {"parameters.js", file30, sizeof file30},
+  {"probabilities.css", file31, sizeof file31},
+  {"reports.css", file32, sizeof file32},
+  {"reports.js", file33, sizeof file33},
+  {"routing-page.js", file34, sizeof file34},
+  {"routing.html", file35, sizeof file35},
+  {"scroll.js", file36, sizeof file36},
+  {"sidebar.js", file37, sizeof file37},
+  {"snippet-dialog.js", file38, sizeof file38},
+  {"snippets.js", file39, sizeof file39},
+  {"stream.js", file40, sizeof file40},
+  {"syntax.js", file41, sizeof file41},
+  {"theme.js", file42, sizeof file42},
+  {"transcript.css", file43, sizeof file43},
+  {"transcript.js", file44, sizeof file44},
+  {"welcome.css", file45, sizeof file45},
+  {"welcome.js", file46, sizeof file46},
 };
 
 size_t playground_count(void) { return sizeof files / sizeof files[0]; }

@@ -1,4 +1,4 @@
-// The two calls that the playground makes, and the failures that they end in. The API key lives in sessionStorage: it
+// The calls that the playground makes, and the failures that they end in. The API key lives in sessionStorage: it
 // goes when the tab closes, and only ever leaves as the Authorization header of a call to this same node.
 
 import { eventData, SilenceError } from "./stream.js";
@@ -65,6 +65,20 @@ export async function listModels() {
       quantization: typeof model.prsm?.quantization === "string" ? model.prsm.quantization : null,
       parameters: positive(model.prsm?.parameters),
     }));
+}
+
+/** One call of the node's own API, such as `/v1/prsm/routes`; what it answers, as a value. */
+export async function callNode(method, path, body = null) {
+  const response = await reach(path, {
+    method,
+    headers: headers({ Accept: "application/json", ...(body ? { "Content-Type": "application/json" } : {}) }),
+    body: body ? JSON.stringify(body) : undefined,
+    signal: AbortSignal.timeout(listDeadlineSeconds * 1000),
+  });
+  if (!response.ok) throw await failureOf(response);
+  const value = await response.json().catch(() => null);
+  if (!value || typeof value !== "object") throw new Failure("node", `${path} did not answer with JSON.`);
+  return value;
 }
 
 function positive(value) {

@@ -5,7 +5,11 @@ import { element } from "./dom.js";
 import { icon } from "./icons.js";
 
 /** @type {{ id: string, title: string, path: string, icon: string }[]} */
-export const pages = [{ id: "chat", title: "Chat", path: "/", icon: "chat" }];
+export const pages = [
+  { id: "chat", title: "Chat", path: "/", icon: "chat" },
+  { id: "routing", title: "Routing", path: "/playground/routing.html", icon: "routes" },
+  { id: "cost", title: "Cost", path: "/playground/cost.html", icon: "coins" },
+];
 
 /** Fills `nav` with a link for each page and marks the current one. */
 export function showNavigation(nav, currentPage) {
