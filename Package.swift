@@ -113,8 +113,8 @@ let package = Package(
     .executableTarget(
       name: "prsm",
       dependencies: [
-        "Access", "CZlib", "Gateway", "LlamaEngine", "ModelCatalog", "ModelInterface", "PRSMClient", "Providers",
-        "Routing", "Sandbox", "Storage", "Telemetry", hummingbird, logging, crypto, grdb, lifecycle,
+        "Access", "CZlib", "Gateway", "LlamaEngine", "Metering", "ModelCatalog", "ModelInterface", "PRSMClient",
+        "Providers", "Routing", "Sandbox", "Storage", "Telemetry", hummingbird, logging, crypto, grdb, lifecycle,
         .product(name: "HummingbirdTLS", package: "hummingbird"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -129,7 +129,14 @@ let package = Package(
     .testTarget(
       name: "PRSMClientTests", dependencies: ["ModelInterface", "PRSMClient", hummingbird], swiftSettings: house),
     .testTarget(
-      name: "PRSMTests", dependencies: ["ModelInterface", "prsm"], path: "Tests/prsmTests",
+      name: "PRSMTests",
+      dependencies: [
+        "Access", "Gateway", "Metering", "ModelInterface", "Providers", "Routing", "ScriptedProvider", "Storage",
+        "Telemetry", "prsm", logging, lifecycle,
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+      ], path: "Tests/prsmTests",
       swiftSettings: house + llamaHeaders),
     .testTarget(name: "StorageTests", dependencies: ["Storage", grdb], swiftSettings: house),
     .testTarget(

@@ -22,7 +22,7 @@ struct PRSM: AsyncParsableCommand {
       """,
     version: version,
     groupedSubcommands: [
-      CommandGroup(name: "Node:", subcommands: [Serve.self, Doctor.self, Keys.self]),
+      CommandGroup(name: "Node:", subcommands: [Serve.self, Doctor.self, Keys.self, Cost.self, Cache.self]),
       CommandGroup(name: "Models:", subcommands: [Models.self, Chat.self, Complete.self, Route.self]),
       CommandGroup(
         name: "Tools:", subcommands: [Run.self, Bench.self, Completions.self, CheckModelFile.self, MockUpstream.self]),

@@ -13,9 +13,9 @@ struct Route: AsyncParsableCommand {
       `outcomes`, a map from model to quality from 0 to 1.
 
       EXAMPLES
+        prsm route explain 'Prove that there are infinitely many primes.'
         prsm route evaluate outcomes.jsonl.gz
         prsm route train outcomes.jsonl.gz --into predictor.prsm
-        prsm route explain 'Prove that there are infinitely many primes.' --predictor predictor.prsm
       """,
     subcommands: [RouteExplain.self, RouteTrain.self, RouteEvaluate.self])
 }
@@ -151,81 +151,6 @@ struct RouteTrain: AsyncParsableCommand {
         "learned from \(records.count) records about \(predictor.models.joined(separator: ", ")); kept in \(target) (\(ByteCount.text(bytes.count)))"
       )
     }
-  }
-}
-
-struct RouteExplain: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "explain",
-    abstract: "Say which of the models that a predictor knows would answer a prompt, and why.",
-    discussion: """
-      EXAMPLE
-        prsm route explain 'What is 2 + 2?' --predictor predictor.prsm --policy auto:30%
-      """)
-
-  @Argument(help: "The prompt.")
-  var prompt: String
-
-  @Option(help: "What `prsm route train` kept.")
-  var predictor = "predictor.prsm"
-
-  @Option(help: "auto, auto:cheap, auto:best, auto:fast, or a share of the strong model such as auto:30%.")
-  var policy = "auto"
-
-  @Option(
-    help: ArgumentHelp(
-      "A model's price in dollars for a million tokens read and written; may be given again.",
-      valueName: "model=in/out"))
-  var price: [String] = []
-
-  @OptionGroup var output: OutputOptions
-
-  func run() async throws {
-    let path = FilePath.expandingHome(predictor)
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw CommandFailure.unavailable(
-        "\(path) cannot be read; make it with `prsm route train FILE --into \(predictor)`")
-    }
-    let prices = try prices()
-    let decision: RouteDecision
-    do {
-      let learned = try QualityPredictor(decoding: Array(data))
-      for model in prices.keys where !learned.models.contains(model) {
-        throw CommandFailure.usage(
-          "--price: the predictor knows no model `\(model)`" + NearestName.suggestion(for: model, among: learned.models)
-        )
-      }
-      guard let policy = try RoutePolicy.named(policy) else {
-        throw CommandFailure.usage(
-          "--policy: expected auto, auto:cheap, auto:best, auto:fast or auto:30%, found `\(policy)`")
-      }
-      var router = Router(predictor: learned)
-      let candidates = learned.models.map { Candidate(name: $0, price: prices[$0] ?? .free) }
-      decision = try router.decide(RouteRequest(prompt: prompt), among: candidates, policy: policy, seed: 1)
-    } catch let error as RoutingError {
-      throw CommandFailure.usage("\(error)")
-    }
-    if output.isJSON {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-      Output.line(String(decoding: try encoder.encode(decision), as: UTF8.self))
-    } else {
-      for line in decision.explanation { Output.line(line) }
-    }
-  }
-
-  private func prices() throws(CommandFailure) -> [String: TokenPrice] {
-    var prices: [String: TokenPrice] = [:]
-    for text in price {
-      let parts = text.split(separator: "=", maxSplits: 1)
-      let numbers = parts.last?.split(separator: "/").compactMap { Double($0) } ?? []
-      guard parts.count == 2, numbers.count == 2, numbers.allSatisfy({ (0...1e6).contains($0) }) else {
-        throw .usage("--price: expected MODEL=IN/OUT in dollars a million tokens, such as gpt-4=10/30; found `\(text)`")
-      }
-      prices[String(parts[0])] = TokenPrice(
-        inputMicros: Int((numbers[0] * 1e6).rounded()), outputMicros: Int((numbers[1] * 1e6).rounded()))
-    }
-    return prices
   }
 }
 

@@ -7,7 +7,8 @@ struct Serve: AsyncParsableCommand {
     commandName: "serve",
     abstract: "Start a node: the OpenAI API, and a page to use it.",
     discussion: """
-      Prints `listening on http://…` once it answers. SIGTERM or Ctrl-C lets what is being written finish first.
+      Prints `listening on http://…` once it answers. SIGTERM or Ctrl-C lets what is being written finish first. Upstreams,
+      prices, budgets, routing and the cache follow changes of the configuration file, and SIGHUP, without a restart.
 
       EXAMPLES
         prsm serve
@@ -58,7 +59,8 @@ struct Serve: AsyncParsableCommand {
     flags[Settings.logLevel.path] = logLevel
     if insecureAllowPlaintext { flags[Settings.allowsPlaintext.path] = "true" }
     if insecureAllowAnonymous { flags[Settings.allowsAnonymous.path] = "true" }
-    let configuration = try Configuration.load(path: config, flags: flags)
-    try await Node(configuration).run()
+    let origin = ConfigurationOrigin(path: config, flags: flags)
+    let configuration = try origin.load(environment: ProcessInfo.processInfo.environment)
+    try await Node(configuration, origin: origin).run()
   }
 }

@@ -28,6 +28,8 @@ struct Configuration: Sendable {
   var traceEndpoint: String?
   var traceToken: Secret?
   var serviceName: String
+  var cost: CostConfiguration
+  var routing: RoutingConfiguration
 
   /// Puts the settings together and checks them as a whole.
   ///
@@ -61,6 +63,8 @@ struct Configuration: Sendable {
     traceEndpoint = sources.value(Settings.traceEndpoint)
     traceToken = sources.value(Settings.traceToken)
     serviceName = sources.value(Settings.serviceName)
+    cost = CostConfiguration(&sources)
+    routing = RoutingConfiguration(&sources)
     checkTogether(&sources)
     guard sources.problems.isEmpty else { throw ConfigurationProblems(sources.problems) }
   }

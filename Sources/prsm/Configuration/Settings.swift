@@ -83,15 +83,16 @@ enum Settings {
     "telemetry.service-name", .word("a name"), default: "prsm", "`prsm`", "The node's name in traces.")
 
   /// All, in the order of the documentation.
-  static let all: [SettingOutline] = [
-    listen.outline, dataDir.outline,
-    certificate.outline, key.outline,
-    apiKey.outline, requiresKey.outline,
-    defaultModel.outline, preload.outline, memory.outline, cacheTokens.outline, parallel.outline, threads.outline,
-    aliases.outline, upstreams.outline,
-    bodySize.outline, outputTokens.outline, requestTime.outline, connections.outline, shutdownTime.outline,
-    logLevel.outline, logFormat.outline,
-    traceEndpoint.outline, traceToken.outline, serviceName.outline,
-    allowsAnonymous.outline, allowsPlaintext.outline,
-  ]
+  static let all: [SettingOutline] =
+    [
+      listen.outline, dataDir.outline,
+      certificate.outline, key.outline,
+      apiKey.outline, requiresKey.outline,
+      defaultModel.outline, preload.outline, memory.outline, cacheTokens.outline, parallel.outline, threads.outline,
+      aliases.outline, upstreams.outline,
+      bodySize.outline, outputTokens.outline, requestTime.outline, connections.outline, shutdownTime.outline,
+      logLevel.outline, logFormat.outline,
+      traceEndpoint.outline, traceToken.outline, serviceName.outline,
+      allowsAnonymous.outline, allowsPlaintext.outline,
+    ] + costOutlines + routingOutlines
 }

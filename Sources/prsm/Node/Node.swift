@@ -14,10 +14,15 @@ import UnixSignals
 /// A node: all rooms wired together, from the configuration to the open port, until it is told to stop.
 struct Node {
   let configuration: Configuration
+  let origin: ConfigurationOrigin
   let environment: [String: String]
 
-  init(_ configuration: Configuration, environment: [String: String] = ProcessInfo.processInfo.environment) {
+  init(
+    _ configuration: Configuration, origin: ConfigurationOrigin = ConfigurationOrigin(),
+    environment: [String: String] = ProcessInfo.processInfo.environment
+  ) {
     self.configuration = configuration
+    self.origin = origin
     self.environment = environment
   }
 
@@ -37,7 +42,8 @@ struct Node {
       Output.note("added the model \(added.name), which was fetched before")
     }
     try await checkNames(models)
-    let ring = try NodeStore.keyRing(in: folder)
+    let store = try NodeStore.open(in: folder)
+    let ring = KeyRing(store: store, now: NodeStore.now)
     let authenticator = try authenticator(ring)
     warnLoudly(authenticator)
 
@@ -48,7 +54,11 @@ struct Node {
     let exporter = try TraceDelivery.exporter(
       configuration, environment: environment, metrics: metrics, logger: logger)
     let observation = Observation(metrics: metrics, exporter: exporter, logger: logger)
-    let gateway = try gateway(provider(engine, upstreams), authenticator, readiness, models, observation) { address in
+    let providers = NodeProviders(engine: engine, upstreams: upstreams)
+    let account = try await AccountPart.open(
+      configuration, origin: origin, environment: environment, folder: folder, ring: ring, store: store,
+      providers: providers, upstreams: upstreams, metrics: metrics, logger: logger)
+    let gateway = try gateway(providers, authenticator, readiness, account, observation) { address in
       let usable = Self.usable(address)
       lock.write(address: usable)
       Self.announce(address, usable, authenticator != nil)
@@ -56,6 +66,7 @@ struct Node {
     // Ended in reverse order: first the door, then what stands behind it.
     var services: [any Service] = exporter.map { [$0] } ?? []
     services += [
+      account.service,
       EngineService(models: engine, drainTime: configuration.shutdownTime),
       PreloadService(models: engine, names: try await preloadNames(models), readiness: readiness, logger: logger),
       gateway,
@@ -79,12 +90,6 @@ struct Node {
     let metrics: MetricsRegistry
     let exporter: SpanExporter?
     let logger: Logger
-  }
-
-  /// The models of this machine first, then those of upstreams.
-  private func provider(_ engine: LocalModels, _ upstreams: Upstreams) -> any ModelProvider {
-    guard !upstreams.providers.isEmpty else { return engine }
-    return ModelDirectory([engine] + upstreams.providers, fixed: upstreams.models.mapValues { $0 + 1 })
   }
 
   private var engineConfiguration: LocalModels.Configuration {
@@ -158,8 +163,7 @@ struct Node {
   }
 
   private func gateway(
-    _ provider: any ModelProvider, _ authenticator: KeyRingAuthenticator?, _ readiness: Readiness,
-    _ models: ModelFolder,
+    _ providers: NodeProviders, _ authenticator: KeyRingAuthenticator?, _ readiness: Readiness, _ account: AccountPart,
     _ observation: Observation, onListening: @escaping @Sendable (ListeningAddress) async -> Void
   ) throws(CommandFailure) -> Gateway {
     var settings = GatewayConfiguration()
@@ -176,16 +180,18 @@ struct Node {
     settings.requests.time = configuration.requestTime
     settings.drainTime = configuration.shutdownTime
     settings.version = PRSM.version
-    var services = GatewayServices(provider: provider, logger: observation.logger)
+    let all = providers.all
+    var services = GatewayServices(
+      provider: RoutedProvider(all, routing: account.routing), logger: observation.logger)
+    services.meter = account.meter
+    services.modules += account.modules
     services.metrics = observation.metrics
     services.tracer = observation.exporter
     services.authenticator = authenticator
     services.metrics.addProcessMetrics()
-    let hasUpstreams = !configuration.upstreams.isEmpty
     services.unreadiness = {
-      let hasModels = await !models.entries().isEmpty || hasUpstreams
-      return hasModels
-        ? readiness.reasons : ["there is no model yet; get one with `prsm models pull smollm2-135m-instruct`"]
+      await all.models().isEmpty
+        ? ["there is no model yet; get one with `prsm models pull smollm2-135m-instruct`"] : readiness.reasons
     }
     do throws(GatewayStartError) {
       return try Gateway(configuration: settings, services: services, onListening: onListening)

@@ -1,11 +1,12 @@
 import Access
 import Foundation
+import Metering
 import Storage
 
 /// The store of a data folder, with the tables of all rooms that keep something in it.
 enum NodeStore {
   /// Every room's steps, in order. New rooms are added at the end.
-  static let migrations = KeyRing.migrations
+  static let migrations = KeyRing.migrations + UsageSchema.migrations + RoutingStateStore.migrations
 
   /// - Throws: ``CommandFailure`` of status `unavailable`.
   static func open(in folder: DataFolder) throws(CommandFailure) -> Store {

@@ -2,11 +2,10 @@ import Foundation
 import ModelInterface
 import Providers
 
-/// The upstream APIs of a node, and the connections to them.
+/// The upstream APIs of a node, and the connections to them. There is always one provider of them, which may have no model,
+/// so that a configuration that is read again can bring some.
 struct Upstreams: Sendable {
-  let providers: [UpstreamProvider]
-  /// For each model, the position of its provider.
-  let models: [String: Int]
+  let provider: UpstreamProvider
 
   /// Opens no connection yet.
   ///
@@ -14,6 +13,15 @@ struct Upstreams: Sendable {
   init(
     _ configurations: [UpstreamConfiguration], environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws(CommandFailure) {
+    provider = UpstreamProvider(try Self.endpoints(configurations, environment: environment))
+  }
+
+  /// What the configuration says, with its secrets.
+  ///
+  /// - Throws: ``CommandFailure`` of status `usage` where a secret cannot be found.
+  static func endpoints(
+    _ configurations: [UpstreamConfiguration], environment: [String: String]
+  ) throws(CommandFailure) -> [UpstreamEndpoint] {
     var endpoints: [UpstreamEndpoint] = []
     for configuration in configurations {
       var keys: [String] = []
@@ -25,12 +33,11 @@ struct Upstreams: Sendable {
       endpoint.hedges = configuration.hedges
       endpoints.append(endpoint)
     }
-    providers = endpoints.isEmpty ? [] : [UpstreamProvider(endpoints)]
-    models = Dictionary(configurations.flatMap(\.models).map { ($0.name, 0) }) { first, _ in first }
+    return endpoints
   }
 
   /// Closes the connections.
   func close() async {
-    for provider in providers { await provider.shutdown() }
+    await provider.shutdown()
   }
 }

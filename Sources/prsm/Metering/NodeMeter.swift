@@ -1,0 +1,273 @@
+import Gateway
+import Metering
+import ModelInterface
+
+/// Admits requests: answers from the cache, chooses the model of those that leave it to the node, and sets aside what they
+/// may cost. Everything that is in memory is decided without waiting.
+struct NodeMeter: RequestMeter {
+  /// Puts the meaning of a text into a vector.
+  typealias Embedder = @Sendable (String, String) async throws(GenerationError) -> [Float]
+
+  let metering: NodeMetering
+  let routing: NodeRouting
+  /// Makes the embedding of a text by a model; nil where there is none.
+  var embedder: Embedder?
+
+  func reserveNow(_ work: MeteredWork) throws(GenerationError) -> (any MeterReservation)? {
+    switch work.kind {
+    case .embedding(let request):
+      let account = metering.account(of: work.principal.tenant)
+      let metered = MeteredRequest(request, account: account, estimate: metering.meter.policy.estimate)
+      guard let decision = metering.meter.decideNow(metered), !Self.isDeferred(decision) else { return nil }
+      return NodeReservation(try Self.grant(decision), admission: Admission(), metering: metering)
+    case .generation(let request):
+      let cached = CacheLookup(request, metering.cache)
+      if let key = cached?.key, let events = metering.cache.find(key) { return try replayNow(events, request, work) }
+      if cached?.mayBeSimilar == true || routing.needsEmbedding(request.model) { return nil }
+      return try admitNow(request, work, cached)
+    }
+  }
+
+  func reserve(_ work: MeteredWork) async throws(GenerationError) -> any MeterReservation {
+    let account = metering.account(of: work.principal.tenant)
+    switch work.kind {
+    case .embedding(let request):
+      let metered = MeteredRequest(request, account: account, estimate: metering.meter.policy.estimate)
+      return NodeReservation(
+        try Self.grant(await decide(metered)), admission: Admission(), metering: metering)
+    case .generation(let request):
+      var cached = CacheLookup(request, metering.cache)
+      var events = cached.flatMap { metering.cache.find($0.key) }
+      if events == nil, cached?.mayBeSimilar == true {
+        await cached?.embed(request, by: embedder, model: metering.configuration.embeddingModel)
+        events = cached?.meaning.flatMap { metering.cache.find(like: $0) }
+      }
+      if let events {
+        let metered = Self.free(request, account)
+        return replay(events, try Self.grant(await decide(metered)))
+      }
+      let embedding = await routing.embedding(of: request, by: embedder)
+      var route = try route(request, work, account, embedding)
+      var decision = await decide(metered(request, account, route))
+      while let next = try rerouted(&route, after: decision) {
+        decision = await decide(metered(next, account, route))
+      }
+      return try reservation(decision, request, route, cached)
+    }
+  }
+
+  // MARK: - Without waiting
+
+  private func replayNow(
+    _ events: [GenerationEvent], _ request: GenerationRequest, _ work: MeteredWork
+  ) throws(GenerationError) -> (any MeterReservation)? {
+    let metered = Self.free(request, metering.account(of: work.principal.tenant))
+    guard let decision = metering.meter.decideNow(metered), !Self.isDeferred(decision) else { return nil }
+    return replay(events, try Self.grant(decision))
+  }
+
+  private func admitNow(
+    _ request: GenerationRequest, _ work: MeteredWork, _ cached: CacheLookup?
+  ) throws(GenerationError) -> (any MeterReservation)? {
+    let account = metering.account(of: work.principal.tenant)
+    var route = try route(request, work, account, nil)
+    guard var decision = metering.meter.decideNow(metered(request, account, route)) else { return nil }
+    while let next = try rerouted(&route, after: decision) {
+      guard let again = metering.meter.decideNow(metered(next, account, route)) else { return nil }
+      decision = again
+    }
+    // Whoever can wait is decided on again where waiting is allowed.
+    if Self.isDeferred(decision) { return nil }
+    return try reservation(decision, request, route, cached)
+  }
+
+  // MARK: - Parts
+
+  private func route(
+    _ request: GenerationRequest, _ work: MeteredWork, _ account: Account, _ embedding: [Float]?
+  ) throws(GenerationError) -> RouteTicket? {
+    guard routing.isRouted(request.model) else { return nil }
+    return try routing.decide(
+      request, allowed: work.principal.models, embedding: embedding, remaining: metering.meter.remaining(of: account))
+  }
+
+  /// Where the budget does not allow the model that routing chose, the next that it does.
+  private func rerouted(
+    _ route: inout RouteTicket?, after decision: MeteringDecision
+  ) throws(GenerationError) -> GenerationRequest? {
+    guard var ticket = route, case .refused(let refusal) = decision, !refusal.isRate,
+      let next = ticket.cheaperThanChosen()
+    else { return nil }
+    route = ticket
+    return next
+  }
+
+  private func metered(_ request: GenerationRequest, _ account: Account, _ route: RouteTicket?) -> MeteredRequest {
+    var metered = MeteredRequest(request, account: account, estimate: metering.meter.policy.estimate)
+    if let route {
+      metered.model = route.model
+      // Its parts are set aside and settled by themselves.
+      if routing.isVirtual(route.model) {
+        metered.promptTokens = 0
+        metered.outputTokens = 0
+      }
+    }
+    return metered
+  }
+
+  private func reservation(
+    _ decision: MeteringDecision, _ request: GenerationRequest, _ route: RouteTicket?, _ cached: CacheLookup?
+  ) throws(GenerationError) -> NodeReservation {
+    let grant: Grant
+    do throws(GenerationError) {
+      grant = try Self.grant(decision)
+    } catch {
+      if let route { routing.refused(route, error.message) }
+      throw error
+    }
+    var admission = Admission()
+    if grant.model != request.model { admission.model = grant.model }
+    if let route {
+      let isDowngraded = grant.model != route.model
+      admission.fallbacks = isDowngraded ? [] : route.fallbacks
+      admission.headers.append(("x-prsm-route", route.header))
+      routing.began(route, model: grant.model)
+    }
+    if !grant.replaced.isEmpty {
+      admission.headers.append(("x-prsm-budget", "downgraded; model=\(grant.model)"))
+    }
+    guard let cached else {
+      return NodeReservation(grant, admission: admission, metering: metering, route: route, routing: routing)
+    }
+    metering.cache.missed()
+    admission.headers.append(("x-prsm-cache", "miss"))
+    admission.recordsEvents = true
+    let cache = metering.cache
+    return NodeReservation(
+      grant, admission: admission, metering: metering, route: route, routing: routing,
+      keep: { events in
+        cache.keep(
+          events, cached.key, tenant: request.context.tenant, model: request.model, meaning: cached.meaning)
+      })
+  }
+
+  private func decide(_ request: MeteredRequest) async -> MeteringDecision {
+    await metering.meter.decide(request, waitingFor: metering.configuration.deferTime)
+  }
+
+  /// A request that costs nothing and is still counted.
+  private static func free(_ request: GenerationRequest, _ account: Account) -> MeteredRequest {
+    var metered = MeteredRequest(
+      requestID: request.context.requestID, account: account, model: request.model, promptTokens: 0, outputTokens: 0,
+      priority: request.context.priority)
+    metered.deadline = request.context.deadline
+    return metered
+  }
+
+  private func replay(_ events: [GenerationEvent], _ grant: Grant) -> NodeReservation {
+    var admission = Admission()
+    admission.answer = AnswerCache.replayed(events)
+    admission.headers = [("x-prsm-cache", "hit")]
+    return NodeReservation(grant, admission: admission, metering: metering)
+  }
+
+  private static func isDeferred(_ decision: MeteringDecision) -> Bool {
+    if case .deferred = decision { true } else { false }
+  }
+
+  private static func grant(_ decision: MeteringDecision) throws(GenerationError) -> Grant {
+    switch decision {
+    case .granted(let grant): return grant
+    case .deferred(let refusal), .refused(let refusal):
+      let message = refusal.description.prefix(1).uppercased() + refusal.description.dropFirst() + "."
+      if refusal.isRate, let pause = refusal.retryAfter {
+        throw GenerationError(.overloaded(retryAfter: pause), message)
+      }
+      if case .deferred = decision, let pause = refusal.retryAfter {
+        throw GenerationError(.overloaded(retryAfter: pause), message)
+      }
+      throw GenerationError(.budgetExceeded, message)
+    case .unavailable(let reason): throw GenerationError(.unavailable, reason)
+    }
+  }
+}
+
+/// Where an answer would be in the cache.
+struct CacheLookup: Sendable {
+  let key: CacheKey
+  let mayBeSimilar: Bool
+  private(set) var meaning: AnswerCache.Meaning?
+
+  /// Nil for a request that is not answered from the cache.
+  init?(_ request: GenerationRequest, _ cache: AnswerCache) {
+    let policy = cache.policy
+    guard policy.maximumBytes > 0, policy.covers(request) else { return nil }
+    key = CacheKey(request)
+    mayBeSimilar = policy.similarity != nil
+  }
+
+  /// Finds out what the last turn means; without an embedding it is only itself.
+  mutating func embed(_ request: GenerationRequest, by embedder: NodeMeter.Embedder?, model: String?) async {
+    guard let embedder, let model, let (rest, turn) = CacheKey.semantic(request) else { return }
+    do throws(GenerationError) {
+      meaning = AnswerCache.Meaning(rest: rest, turn: turn, embedding: try await embedder(model, turn))
+    } catch {
+      meaning = nil
+    }
+  }
+}
+
+/// What was set aside for a request, with what is to be done when it is settled.
+final class NodeReservation: MeterReservation {
+  let admission: Admission
+  private let grant: Grant
+  private let metering: NodeMetering
+  private let route: RouteTicket?
+  private let routing: NodeRouting?
+  private let keep: (@Sendable ([GenerationEvent]) -> Void)?
+
+  init(
+    _ grant: Grant, admission: Admission, metering: NodeMetering, route: RouteTicket? = nil,
+    routing: NodeRouting? = nil, keep: (@Sendable ([GenerationEvent]) -> Void)? = nil
+  ) {
+    self.grant = grant
+    self.admission = admission
+    self.metering = metering
+    self.route = route
+    self.routing = routing
+    self.keep = keep
+  }
+
+  func settleNow(_ settlement: Settlement) -> Bool {
+    let use = use(settlement)
+    guard grant.settleNow(use) else { return false }
+    finish(settlement, use)
+    return true
+  }
+
+  func settle(_ settlement: Settlement) async {
+    let use = use(settlement)
+    await grant.settle(use)
+    finish(settlement, use)
+  }
+
+  private func use(_ settlement: Settlement) -> MeteredUse {
+    MeteredUse(
+      outcome: UsageEvent.Outcome(rawValue: settlement.outcome.rawValue) ?? .failed, model: settlement.model,
+      provider: settlement.provider, usage: isVirtual(settlement) ? Usage() : settlement.usage,
+      isExact: settlement.isExact || isVirtual(settlement))
+  }
+
+  /// A model made of others has settled its parts by themselves.
+  private func isVirtual(_ settlement: Settlement) -> Bool {
+    guard let routing, let route else { return false }
+    return routing.isVirtual(route.model) && settlement.provider != CachingProvider.name
+  }
+
+  private func finish(_ settlement: Settlement, _ use: MeteredUse) {
+    let cost = grant.cost(of: use)
+    if cost > .zero { metering.note(cost, model: settlement.model ?? grant.model) }
+    if let events = settlement.events { keep?(events) }
+    if let route { routing?.ended(route, settlement, cost: cost) }
+  }
+}

@@ -1,0 +1,135 @@
+import Access
+import Foundation
+import Metering
+import ModelInterface
+import Providers
+import Storage
+import Synchronization
+
+/// A node's account: the meter over its store, the cache of answers, and what the configuration says of both.
+final class NodeMetering: Sendable {
+  let meter: Meter
+  let store: any UsageStore
+  let cache: AnswerCache
+  private let state: Mutex<CostConfiguration>
+  private let spending = Mutex<[String: Money]>([:])
+  private let resolution: NameResolution
+  private let payer: @Sendable (String) -> Payer?
+
+  /// Names that may turn out to be other models: aliases, and upstream models with fallbacks. What a request may cost is
+  /// what the dearest of them may.
+  private final class NameResolution: Sendable {
+    private let names: Mutex<[String: [String]]>
+
+    init(_ configuration: Configuration) {
+      names = Mutex(Self.names(configuration))
+    }
+
+    func update(_ configuration: Configuration) {
+      let next = Self.names(configuration)
+      names.withLock { $0 = next }
+    }
+
+    func models(of name: String) -> [String] { names.withLock { $0[name] } ?? [name] }
+
+    private static func names(_ configuration: Configuration) -> [String: [String]] {
+      var names = configuration.aliases.mapValues { [$0] }
+      for model in configuration.upstreams.flatMap(\.models) where !model.fallbacks.isEmpty {
+        names[model.name] = [model.name] + model.fallbacks
+      }
+      return names
+    }
+  }
+
+  private init(
+    meter: Meter, store: any UsageStore, configuration: Configuration, resolution: NameResolution,
+    payer: @escaping @Sendable (String) -> Payer?
+  ) {
+    self.meter = meter
+    self.store = store
+    cache = AnswerCache(policy: configuration.cost.cache)
+    state = Mutex(configuration.cost)
+    self.resolution = resolution
+    self.payer = payer
+  }
+
+  /// Opens the account over a store, and recovers what a node that was killed left behind.
+  ///
+  /// - Parameters:
+  ///   - store: shared with other nodes, or this one's own.
+  ///   - payer: on whose account a key is used.
+  /// - Throws: ``CommandFailure`` of status `unavailable`.
+  static func open(
+    _ configuration: Configuration, store: any UsageStore, isShared: Bool, folder: DataFolder,
+    payer: @escaping @Sendable (String) -> Payer?
+  ) async throws(CommandFailure) -> NodeMetering {
+    var options = MeterOptions()
+    options.isShared = isShared
+    if !isShared { options.journal = folder.path + "/usage-journal" }
+    let resolution = NameResolution(configuration)
+    do throws(UsageStoreError) {
+      let meter = try await Meter.open(
+        store: store, policy: configuration.cost.policy, options: options, now: now,
+        resolve: { resolution.models(of: $0) })
+      return NodeMetering(
+        meter: meter, store: store, configuration: configuration, resolution: resolution, payer: payer)
+    } catch {
+      throw .unavailable("the account of the node cannot be opened: \(error)")
+    }
+  }
+
+  /// The time of day.
+  static let now: @Sendable () -> UTCTime = {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return UTCTime(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000)
+  }
+
+  /// What the configuration says now.
+  var configuration: CostConfiguration { state.withLock { $0 } }
+
+  /// Puts other prices, budgets, rates and a policy of the cache in force.
+  func update(_ configuration: Configuration) {
+    resolution.update(configuration)
+    state.withLock { $0 = configuration.cost }
+    meter.update(configuration.cost.policy)
+    if cache.policy != configuration.cost.cache { cache.policy = configuration.cost.cache }
+  }
+
+  /// On whose account requests of a tenant run.
+  func account(of tenant: String) -> Account {
+    let payer = payer(tenant)
+    return Account(
+      key: tenant, user: payer?.user, project: payer?.project, organization: payer?.organization)
+  }
+
+  /// What this process has spent, by model; beyond 1,000 models the rest is one.
+  var spent: [String: Money] { spending.withLock { $0 } }
+
+  /// Counts what a request has cost.
+  func note(_ cost: Money, model: String) {
+    spending.withLock { spending in
+      let name = spending[model] != nil || spending.count < 1_000 ? model : "other"
+      spending[name, default: .zero] += cost
+    }
+  }
+
+  /// Keeps the lease, and forgets what is older than it need be, until its task is cancelled.
+  func run(report: @escaping @Sendable (String) -> Void) async {
+    await withTaskGroup { group in
+      group.addTask { await self.meter.run { report("the account cannot be kept: \($0)") } }
+      group.addTask {
+        while !Task.isCancelled {
+          let oldest = Self.now() + (.zero - self.configuration.retention)
+          do throws(UsageStoreError) {
+            _ = try await self.store.prune(before: oldest)
+          } catch {
+            report("old requests cannot be taken off the account: \(error)")
+          }
+          do { try await Task.sleep(for: .seconds(6 * 3_600)) } catch { return }
+        }
+      }
+      await group.waitForAll()
+    }
+  }
+}

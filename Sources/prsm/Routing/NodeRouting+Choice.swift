@@ -1,0 +1,89 @@
+import Metering
+import ModelInterface
+import Routing
+
+extension NodeRouting {
+  /// Makes a choice and counts it in `state`.
+  static func ticket(
+    _ request: GenerationRequest, in state: inout State, allowed: Set<String>?, embedding: [Float]?, remaining: Money?,
+    usualMaximum: Int, seed: UInt64, time: Double
+  ) throws(GenerationError) -> RouteTicket {
+    let plan = try plan(for: request.model, unit: request.context.session ?? request.context.requestID, state)
+    var constraints = plan.constraints
+    if let allowed {
+      constraints.allowedModels = constraints.allowedModels.map { $0.filter(allowed.contains) } ?? allowed.sorted()
+    }
+    if let remaining { constraints.budgetMicros = Int(clamping: remaining.pico / 1_000_000) }
+    var route = RouteRequest(request, usualMaximum: usualMaximum, embedding: embedding, constraints: constraints)
+    let features = PromptFeatures(route.prompt, embedding: embedding)
+    state.counter += 1
+    let drawn = seed &+ state.counter &* 0x9E37_79B9_7F4A_7C15
+    var decision: RouteDecision
+    do throws(RoutingError) {
+      if let model = plan.arm {
+        // The arm's model if it can take the request; else whatever else can.
+        var only = route
+        only.constraints.allowedModels = [model]
+        only.session = nil
+        if let fixed = try? state.router.decide(
+          only, among: state.candidates, policy: plan.policy, seed: drawn, features: features, at: time)
+        {
+          decision = fixed
+          decision.basis = .experiment
+        } else {
+          route.session = nil
+          decision = try state.router.decide(
+            route, among: state.candidates, policy: plan.policy, seed: drawn, features: features, at: time)
+        }
+      } else {
+        decision = try state.router.decide(
+          route, among: state.candidates, policy: plan.policy, seed: drawn, features: features, at: time)
+      }
+    } catch {
+      throw GenerationError(.unavailable, Self.sentence(error))
+    }
+    return RouteTicket(
+      id: "route-\(String(seed, radix: 36).suffix(6))-\(state.counter)", request: request, decision: decision,
+      features: features, arm: decision.basis == .experiment ? plan.side : nil, remaining: remaining)
+  }
+
+  private struct Plan {
+    var policy: RoutePolicy
+    var constraints = RouteRequest.Constraints()
+    /// The model of the side that the request is on.
+    var arm: String?
+    var side: RouteTicket.Arm?
+  }
+
+  private static func plan(for name: String, unit: String, _ state: State) throws(GenerationError) -> Plan {
+    let configuration = state.configuration
+    if let policy = configuration.policies[name] {
+      return Plan(policy: policy.policy, constraints: policy.constraints)
+    }
+    if let experiment = state.experiments[name] {
+      var constraints = RouteRequest.Constraints()
+      constraints.allowedModels = experiment.arms.map(\.model)
+      return Plan(
+        policy: .balanced(), constraints: constraints, arm: experiment.assignment(of: unit), side: .experiment(name))
+    }
+    if let canary = configuration.canaries[name], let release = state.canaries[name] {
+      let arm = release.arm(of: unit)
+      var constraints = RouteRequest.Constraints()
+      constraints.allowedModels = [canary.baseline, canary.candidate]
+      return Plan(
+        policy: .balanced(), constraints: constraints, arm: arm == .canary ? canary.candidate : canary.baseline,
+        side: .canary(name, arm))
+    }
+    do throws(RoutingError) {
+      if let policy = try RoutePolicy.named(name) { return Plan(policy: policy) }
+    } catch {
+      throw GenerationError(.modelNotFound, Self.sentence(error))
+    }
+    throw GenerationError(.modelNotFound, "this node has no model and no policy `\(name)`")
+  }
+
+  private static func sentence(_ error: RoutingError) -> String {
+    let text = error.description
+    return text.prefix(1).uppercased() + text.dropFirst() + "."
+  }
+}

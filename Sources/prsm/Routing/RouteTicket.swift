@@ -1,0 +1,137 @@
+import Metering
+import ModelInterface
+import Routing
+
+/// One request's route, from the choice to its settlement.
+struct RouteTicket: Sendable {
+  /// Which side of an experiment or a release a request is on.
+  enum Arm: Sendable, Equatable {
+    case experiment(String)
+    case canary(String, CanaryRelease.Arm)
+  }
+
+  /// Unique within this node.
+  let id: String
+  /// What was asked for.
+  let request: GenerationRequest
+  /// What the budget leaves for it; nil for no limit.
+  let remaining: Money?
+  let features: PromptFeatures
+  var decision: RouteDecision
+  var arm: Arm?
+  private var tried: Set<String> = []
+
+  init(
+    id: String, request: GenerationRequest, decision: RouteDecision, features: PromptFeatures, arm: Arm?,
+    remaining: Money?
+  ) {
+    self.id = id
+    self.request = request
+    self.decision = decision
+    self.features = features
+    self.arm = arm
+    self.remaining = remaining
+  }
+
+  /// The model that was chosen.
+  var model: String { decision.chosen }
+
+  /// The models that answer where the chosen one cannot, in order. Under a budget they are no dearer than it: more has not
+  /// been set aside.
+  var fallbacks: [String] {
+    let ranking = decision.ranking
+    let limit = remaining == nil ? Int.max : ranking.first?.costMicros ?? 0
+    return Array(ranking.dropFirst().filter { $0.costMicros <= limit }.map(\.name).prefix(3))
+  }
+
+  /// Chooses again, the best of those that are cheaper than what was chosen.
+  ///
+  /// - Returns: what was asked for; nil where there is none.
+  mutating func cheaperThanChosen() -> GenerationRequest? {
+    guard let chosen = decision.candidates.first(where: { $0.name == decision.chosen }) else { return nil }
+    tried.insert(chosen.name)
+    guard let next = decision.ranking.first(where: { $0.costMicros < chosen.costMicros && !tried.contains($0.name) })
+    else { return nil }
+    decision.chosen = next.name
+    decision.basis = .budget
+    arm = nil
+    return request
+  }
+
+  /// The value of the `x-prsm-route` header.
+  var header: String { "id=\(id); \(decision.header)" }
+}
+
+/// What is remembered of a route.
+struct RouteRecord: Sendable {
+  /// What became of it.
+  struct Outcome: Sendable {
+    var model: String?
+    var outcome: String
+    var milliseconds: Double
+    var usage: Usage
+    var cost: Money
+  }
+
+  var ticket: RouteTicket
+  /// Seconds since 1970.
+  var time: Double
+  /// The model that was admitted.
+  var admitted: String?
+  /// Why it was not admitted.
+  var refusal: String?
+  /// Models that failed before their first event, and were followed by another.
+  var failed: [(model: String, reason: String)] = []
+  var outcome: Outcome?
+  /// The judgements so far.
+  var judgements: [QualityFeedback] = []
+}
+
+/// The latest routes, the oldest forgotten first.
+struct RouteLog: Sendable {
+  /// How many are remembered.
+  static let capacity = 4_096
+
+  private var records: [String: RouteRecord] = [:]
+  private var order: [String] = []
+  private var head = 0
+  private var byRequest: [String: String] = [:]
+
+  /// A route by its identifier.
+  subscript(id: String) -> RouteRecord? {
+    get { records[id] }
+    set { if records[id] != nil, let newValue { records[id] = newValue } }
+  }
+
+  /// A route by its identifier, or by that of its request.
+  func find(_ name: String) -> RouteRecord? {
+    records[name] ?? byRequest[name].flatMap { records[$0] }
+  }
+
+  mutating func add(_ record: RouteRecord) {
+    let id = record.ticket.id
+    records[id] = record
+    byRequest[record.ticket.request.context.requestID] = id
+    if order.count < Self.capacity {
+      order.append(id)
+      return
+    }
+    let old = order[head]
+    if let forgotten = records.removeValue(forKey: old) {
+      let request = forgotten.ticket.request.context.requestID
+      if byRequest[request] == old { byRequest[request] = nil }
+    }
+    order[head] = id
+    head = (head + 1) % Self.capacity
+  }
+
+  /// The latest, the newest first, of those that a reader may see.
+  func latest(_ count: Int, where isVisible: (RouteRecord) -> Bool) -> [RouteRecord] {
+    var found: [RouteRecord] = []
+    for offset in 0..<order.count where found.count < count {
+      let index = (head + order.count - 1 - offset) % order.count
+      if let record = records[order[index]], isVisible(record) { found.append(record) }
+    }
+    return found
+  }
+}

@@ -1,0 +1,208 @@
+import Metering
+import ModelInterface
+import NIOHTTP1
+import Routing
+import ScriptedProvider
+import Testing
+
+@testable import prsm
+
+/// Names that leave the choice of a model to the node.
+@Suite(.timeLimit(.minutes(1))) struct NodeRoutingTests {
+  private static let yaml = """
+    prices:
+      weak: { input: 0.1, output: 0.4 }
+      strong: { input: 10, output: 30 }
+    limits: { output-tokens: 64 }
+    routing:
+      exploration: 0
+      models:
+        weak: { quality: 0.4, region: eu }
+        strong: { quality: 0.9, region: us, modalities: [text, image] }
+      policies:
+        europe: { choose: best, regions: [eu] }
+        mars: { choose: best, regions: [mars] }
+      experiments:
+        duel: { models: { weak: 1, strong: 1 } }
+      canaries:
+        stable: { baseline: weak, candidate: strong, share: 100% }
+
+    """
+
+  @Test func theNamesAreListedBehindTheModels() async throws {
+    try await AccountNode.with(Self.yaml) { node async throws in
+      let names = try await node.ask(.GET, "/v1/models").json["data"]?.array?.compactMap { $0["id"]?.string }
+      #expect(
+        names == [
+          "weak", "strong", "auto", "auto:cheap", "auto:best", "auto:fast", "auto:30%", "duel", "europe", "mars",
+          "stable",
+        ])
+    }
+  }
+
+  @Test(arguments: [
+    ("auto:best", "strong"), ("auto:cheap", "strong"), ("europe", "weak"), ("auto:0%", "weak"), ("auto:100%", "strong"),
+  ])
+  func aPolicyChoosesAndSaysWhy(name: String, model: String) async throws {
+    try await AccountNode.with(Self.yaml) { node async throws in
+      let answer = try await node.chat("Prove the theorem.", model: name)
+      #expect(answer.status == 200)
+      #expect(answer.json["model"]?.string == model)
+      let header = try #require(answer.headers.first(name: "x-prsm-route"))
+      #expect(header.contains("model=\(model);"))
+      let id = try #require(header.split(separator: ";").first?.dropFirst(3))
+      let route = try await node.ask(.GET, "/v1/prsm/routes/\(id)").json
+      #expect(route["chosen"]?.string == model && route["name"]?.string == name)
+      #expect(route["candidates"]?.array?.count == 2)
+      #expect(route["outcome"]?["outcome"] == "finished" && route["outcome"]?["model"]?.string == model)
+      let request = try #require(answer.headers.first(name: "x-request-id"))
+      #expect(try await node.ask(.GET, "/v1/prsm/routes/\(request)").json["id"]?.string == String(id))
+      #expect(try await node.events().map(\.model) == [model])
+    }
+  }
+
+  @Test func whatCannotTakeARequestIsExcludedWithTheReason() async throws {
+    try await AccountNode.with(Self.yaml) { node async throws in
+      let image: JSONValue = [
+        "model": "auto:cheap",
+        "messages": [
+          [
+            "role": "user",
+            "content": [
+              ["type": "text", "text": "What is this?"],
+              ["type": "image_url", "image_url": ["url": "data:image/png;base64,AA"]],
+            ],
+          ]
+        ],
+      ]
+      #expect(try await node.ask(.POST, "/v1/chat/completions", image).json["model"] == "strong")
+      let none = try await node.chat("x", model: "mars")
+      #expect(none.status == 503)
+      #expect(none.json["error"]?["message"]?.string?.contains("allowed are mars") == true)
+      let unknown = try await node.chat("x", model: "auto:cheep")
+      #expect(unknown.status == 404)
+      let newest = try await node.ask(.GET, "/v1/prsm/routes?limit=1").json["data"]?[0]
+      let excluded = newest?["candidates"]?.array?.compactMap { $0["excluded"]?.string }
+      #expect(excluded == ["does not accept image"])
+    }
+  }
+
+  @Test func aModelThatFailsBeforeItsFirstEventIsFollowedByTheNext() async throws {
+    let script: ScriptedProvider.Script = { (request, continuation) async throws(GenerationError) in
+      if request.model == "strong" { throw GenerationError(.unavailable, "The engine is down.") }
+      try await ScriptedProvider.echo(request, continuation)
+    }
+    for isStreamed in [false, true] {
+      try await AccountNode.with(Self.yaml, script: script) { node async throws in
+        let answer = try await node.chat("one two", model: "auto:best", [("stream", .bool(isStreamed))])
+        #expect(answer.status == 200 && answer.text == "one two")
+        let route = try await node.ask(.GET, "/v1/prsm/routes").json["data"]?[0]
+        #expect(route?["chosen"] == "strong" && route?["outcome"]?["model"] == "weak")
+        #expect(route?["failed"]?[0]?["model"] == "strong")
+        #expect(try await node.events().map(\.model) == ["weak"])
+        #expect(
+          try await node.chat("one", model: "strong").status == 503,
+          "a model that was asked for by name is not replaced")
+      }
+    }
+  }
+
+  @Test func aStreamThatBreaksAfterItsFirstEventKeepsItsModel() async throws {
+    let script: ScriptedProvider.Script = { (request, continuation) async throws(GenerationError) in
+      continuation.yield(.text(TextPiece("word ")))
+      throw GenerationError(.unavailable, "The engine broke off.")
+    }
+    try await AccountNode.with(Self.yaml, script: script) { node async throws in
+      _ = try await node.chat("one two", model: "auto:best", [("stream", true)])
+      #expect(node.provider.requests.map(\.model) == ["strong"])
+    }
+  }
+
+  @Test func aBudgetThatIsNearlySpentChoosesWhatItStillPaysFor() async throws {
+    let yaml = Self.yaml + "budgets:\n  - { for: key, per: day, limit: 0.001 }\n"
+    try await AccountNode.with(yaml) { node async throws in
+      let answer = try await node.chat("Prove the theorem.", model: "auto:best")
+      #expect(answer.status == 200 && answer.json["model"] == "weak")
+    }
+  }
+
+  @Test func aConversationStaysWithItsModel() async throws {
+    try await AccountNode.with(Self.yaml) { node async throws in
+      let session = [("x-prsm-session", "s1")]
+      #expect(try await node.chat("Prove it.", model: "auto:best", headers: session).json["model"] == "strong")
+      let next = try await node.chat("Thanks!", model: "auto:0%", headers: session)
+      #expect(next.json["model"] == "strong")
+      #expect(next.headers.first(name: "x-prsm-route")?.contains("basis=session") == true)
+      #expect(try await node.chat("Thanks!", model: "auto:0%").json["model"] == "weak")
+    }
+  }
+
+  @Test func feedbackMovesTheChoiceAndSurvivesARestart() async throws {
+    let folder = AccountFolder()
+    try await AccountNode.with(Self.yaml, folder: folder) { node async throws in
+      let answer = try await node.chat("Prove the theorem.", model: "auto:best")
+      #expect(answer.json["model"] == "strong")
+      let id = try #require(answer.headers.first(name: "x-request-id"))
+      for _ in 0..<60 {
+        let judged = try await node.ask(.POST, "/v1/prsm/feedback", ["request_id": .string(id), "quality": 0])
+        #expect(judged.status == 200 && judged.json["model"] == "strong")
+      }
+      #expect(try await node.chat("Prove the theorem.", model: "auto:best").json["model"] == "weak")
+      #expect(try await node.ask(.POST, "/v1/prsm/feedback", ["route_id": "none", "good": true]).status == 404)
+      #expect(try await node.ask(.POST, "/v1/prsm/feedback", ["request_id": .string(id), "quality": 2]).status == 400)
+    }
+    try await AccountNode.with(Self.yaml, folder: folder) { node async throws in
+      #expect(try await node.chat("Prove the theorem.", model: "auto:best").json["model"] == "weak")
+      #expect(try await node.ask(.GET, "/v1/prsm/routing").json["decisions"]?.integer == 3)
+    }
+  }
+
+  @Test func anExperimentDividesItsRequestsAndAReleaseSendsItsShare() async throws {
+    try await AccountNode.with(Self.yaml) { node async throws in
+      var models: Set<String> = []
+      for _ in 0..<40 { models.insert(try await node.chat("a", model: "duel").json["model"]?.string ?? "") }
+      #expect(models == ["weak", "strong"])
+      for _ in 0..<5 { #expect(try await node.chat("a", model: "stable").json["model"] == "strong") }
+      let state = try await node.ask(.GET, "/v1/prsm/routing").json
+      #expect(state["releases"]?[0]?["answers"] == 5)
+      #expect(state["experiments"]?[0]?["verdict"] == "undecided")
+    }
+  }
+
+  @Test func aReleaseThatFailsIsRolledBack() async throws {
+    let script: ScriptedProvider.Script = { (request, continuation) async throws(GenerationError) in
+      if request.model == "strong" { throw GenerationError(.unavailable, "The engine is down.") }
+      try await ScriptedProvider.echo(request, continuation)
+    }
+    try await AccountNode.with(Self.yaml, script: script) { node async throws in
+      for _ in 0..<30 { #expect(try await node.chat("a", model: "stable").status == 200, "the baseline helps out") }
+      let release = try await node.ask(.GET, "/v1/prsm/routing").json["releases"]?[0]
+      #expect(release?["stage"]?.string?.hasPrefix("rolled back") == true, "\(release ?? .null)")
+      #expect(release?["share"] == 0)
+    }
+  }
+
+  @Test func askingWhyChangesNothing() async throws {
+    try await AccountNode.with(Self.yaml) { node async throws in
+      let body: JSONValue = ["prompt": "Prove the theorem.", "model": "auto:best"]
+      let why = try await node.ask(.POST, "/v1/prsm/routes/explain", body).json
+      #expect(why["chosen"] == "strong" && why["explanation"]?.array?.count == 2)
+      #expect(try await node.ask(.GET, "/v1/prsm/routes").json["data"]?.array?.isEmpty == true)
+      #expect(try await node.ask(.GET, "/v1/prsm/routing").json["decisions"] == 0)
+      #expect(try await node.ask(.POST, "/v1/prsm/routes/explain", ["prompt": "x", "model": "weak"]).status == 404)
+    }
+  }
+
+  @Test func aRouteIsShownToWhoeverAskedForItAlone() async throws {
+    try await AccountNode.with(Self.yaml, authenticator: NamedTenants()) { node async throws in
+      let answer = try await node.chat("a", model: "auto", headers: [("authorization", "Bearer ada")])
+      let id = try #require(answer.headers.first(name: "x-request-id"))
+      func status(_ name: String) async throws -> Int {
+        try await node.ask(.GET, "/v1/prsm/routes/\(id)", headers: [("authorization", "Bearer \(name)")]).status
+      }
+      #expect(try await status("ada") == 200)
+      #expect(try await status("bob") == 404)
+      #expect(try await status("root") == 200)
+    }
+  }
+}
