@@ -112,82 +112,90 @@ static const unsigned char file26[] = {
 };
 
 static const unsigned char file27[] = {
-#embed "../Gateway/Playground/pages.js"
+#embed "../Gateway/Playground/orchestration.css"
 };
 
 static const unsigned char file28[] = {
-#embed "../Gateway/Playground/panel.js"
+#embed "../Gateway/Playground/orchestration.js"
 };
 
 static const unsigned char file29[] = {
-#embed "../Gateway/Playground/parameters.css"
+#embed "../Gateway/Playground/pages.js"
 };
 
 static const unsigned char file30[] = {
-#embed "../Gateway/Playground/parameters.js"
+#embed "../Gateway/Playground/panel.js"
 };
 
 static const unsigned char file31[] = {
-#embed "../Gateway/Playground/probabilities.css"
+#embed "../Gateway/Playground/parameters.css"
 };
 
 static const unsigned char file32[] = {
-#embed "../Gateway/Playground/reports.css"
+#embed "../Gateway/Playground/parameters.js"
 };
 
 static const unsigned char file33[] = {
-#embed "../Gateway/Playground/reports.js"
+#embed "../Gateway/Playground/probabilities.css"
 };
 
 static const unsigned char file34[] = {
-#embed "../Gateway/Playground/routing-page.js"
+#embed "../Gateway/Playground/reports.css"
 };
 
 static const unsigned char file35[] = {
-#embed "../Gateway/Playground/routing.html"
+#embed "../Gateway/Playground/reports.js"
 };
 
 static const unsigned char file36[] = {
-#embed "../Gateway/Playground/scroll.js"
+#embed "../Gateway/Playground/routing-page.js"
 };
 
 static const unsigned char file37[] = {
-#embed "../Gateway/Playground/sidebar.js"
+#embed "../Gateway/Playground/routing.html"
 };
 
 static const unsigned char file38[] = {
-#embed "../Gateway/Playground/snippet-dialog.js"
+#embed "../Gateway/Playground/scroll.js"
 };
 
 static const unsigned char file39[] = {
-#embed "../Gateway/Playground/snippets.js"
+#embed "../Gateway/Playground/sidebar.js"
 };
 
 static const unsigned char file40[] = {
-#embed "../Gateway/Playground/stream.js"
+#embed "../Gateway/Playground/snippet-dialog.js"
 };
 
 static const unsigned char file41[] = {
-#embed "../Gateway/Playground/syntax.js"
+#embed "../Gateway/Playground/snippets.js"
 };
 
 static const unsigned char file42[] = {
-#embed "../Gateway/Playground/theme.js"
+#embed "../Gateway/Playground/stream.js"
 };
 
 static const unsigned char file43[] = {
-#embed "../Gateway/Playground/transcript.css"
+#embed "../Gateway/Playground/syntax.js"
 };
 
 static const unsigned char file44[] = {
-#embed "../Gateway/Playground/transcript.js"
+#embed "../Gateway/Playground/theme.js"
 };
 
 static const unsigned char file45[] = {
-#embed "../Gateway/Playground/welcome.css"
+#embed "../Gateway/Playground/transcript.css"
 };
 
 static const unsigned char file46[] = {
+#embed "../Gateway/Playground/transcript.js"
+};
+
+static const unsigned char file47[] = {
+#embed "../Gateway/Playground/welcome.css"
+};
+
+static const unsigned char file48[] = {
 #embed "../Gateway/Playground/welcome.js"
 };
 
@@ -223,26 +231,28 @@ static const struct {
   {"markdown.js", file24, sizeof file24},
   {"metrics.js", file25, sizeof file25},
   {"notices.js", file26, sizeof file26},
-  {"pages.js", file27, sizeof file27},
-  {"panel.js", file28, sizeof file28},
-  {"parameters.css", file29, sizeof file29},
-  {"parameters.js", file30, sizeof file30},
-  {"probabilities.css", file31, sizeof file31},
-  {"reports.css", file32, sizeof file32},
-  {"reports.js", file33, sizeof file33},
-  {"routing-page.js", file34, sizeof file34},
-  {"routing.html", file35, sizeof file35},
-  {"scroll.js", file36, sizeof file36},
-  {"sidebar.js", file37, sizeof file37},
-  {"snippet-dialog.js", file38, sizeof file38},
-  {"snippets.js", file39, sizeof file39},
-  {"stream.js", file40, sizeof file40},
-  {"syntax.js", file41, sizeof file41},
-  {"theme.js", file42, sizeof file42},
-  {"transcript.css", file43, sizeof file43},
-  {"transcript.js", file44, sizeof file44},
-  {"welcome.css", file45, sizeof file45},
-  {"welcome.js", file46, sizeof file46},
+  {"orchestration.css", file27, sizeof file27},
+  {"orchestration.js", file28, sizeof file28},
+  {"pages.js", file29, sizeof file29},
+  {"panel.js", file30, sizeof file30},
+  {"parameters.css", file31, sizeof file31},
+  {"parameters.js", file32, sizeof file32},
+  {"probabilities.css", file33, sizeof file33},
+  {"reports.css", file34, sizeof file34},
+  {"reports.js", file35, sizeof file35},
+  {"routing-page.js", file36, sizeof file36},
+  {"routing.html", file37, sizeof file37},
+  {"scroll.js", file38, sizeof file38},
+  {"sidebar.js", file39, sizeof file39},
+  {"snippet-dialog.js", file40, sizeof file40},
+  {"snippets.js", file41, sizeof file41},
+  {"stream.js", file42, sizeof file42},
+  {"syntax.js", file43, sizeof file43},
+  {"theme.js", file44, sizeof file44},
+  {"transcript.css", file45, sizeof file45},
+  {"transcript.js", file46, sizeof file46},
+  {"welcome.css", file47, sizeof file47},
+  {"welcome.js", file48, sizeof file48},
 };
 
 size_t playground_count(void) { return sizeof files / sizeof files[0]; }

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from . import conversation, failing, modules, surface
+from . import conversation, failing, modules, orchestration, surface
 from .browser import Browser, BrowserError, Page
 from .playground import Failed, Playground
 
@@ -26,6 +26,7 @@ CHECKS = (
     surface.landmarks,
     surface.widths,
     conversation.kept,
+    orchestration.orchestration,
     surface.quiet,
     failing.busy,
     failing.key,

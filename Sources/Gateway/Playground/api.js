@@ -85,8 +85,11 @@ function positive(value) {
   return typeof value === "number" && value > 0 ? value : null;
 }
 
-/** The chunks of one streamed chat completion. Ends after [DONE] or the last byte; failures throw `Failure`. */
-export async function* streamChat(body, signal) {
+/**
+ * The chunks of one streamed chat completion. Ends after [DONE] or the last byte; failures throw `Failure`. `begun` is
+ * called with the response's headers before the first chunk.
+ */
+export async function* streamChat(body, signal, begun = () => {}) {
   const response = await reach("/v1/chat/completions", {
     method: "POST",
     headers: headers({ "Content-Type": "application/json", Accept: "text/event-stream" }),
@@ -95,6 +98,31 @@ export async function* streamChat(body, signal) {
   });
   if (!response.ok) throw await failureOf(response);
   if (!response.body) throw new Failure("lost", "The node answered without a body.");
+  begun(response.headers);
+  yield* events(response, signal);
+}
+
+/** The events of an orchestration as they happen, the orchestration itself first. */
+export async function* followOrchestration(id, signal) {
+  const response = await reach(`/v1/prsm/orchestrations/${encodeURIComponent(id)}/events`, {
+    headers: headers({ Accept: "text/event-stream" }),
+    signal,
+  });
+  if (!response.ok) throw await failureOf(response);
+  if (response.body) yield* events(response, signal);
+}
+
+/** An orchestration with all its events. */
+export async function loadOrchestration(id) {
+  const response = await reach(`/v1/prsm/orchestrations/${encodeURIComponent(id)}`, {
+    headers: headers({ Accept: "application/json" }),
+    signal: AbortSignal.timeout(listDeadlineSeconds * 1000),
+  });
+  if (!response.ok) throw await failureOf(response);
+  return parse(await response.text());
+}
+
+async function* events(response, signal) {
   try {
     for await (const data of eventData(response.body, silenceSeconds)) {
       if (data === "[DONE]") return;

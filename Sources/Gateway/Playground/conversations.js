@@ -202,7 +202,17 @@ export function assistantMessage() {
 }
 
 export function freshAnswer(model) {
-  return { text: "", reasoning: "", model, finish: null, failure: null, figures: null, tokens: [], asTokens: false };
+  return {
+    text: "",
+    reasoning: "",
+    model,
+    finish: null,
+    failure: null,
+    figures: null,
+    tokens: [],
+    asTokens: false,
+    orchestration: null,
+  };
 }
 
 /** The answer of an assistant's message that is on screen, and part of what the next request sends. */
@@ -260,6 +270,7 @@ function checkedAnswer(value) {
   answer.text = text(value?.text);
   answer.reasoning = text(value?.reasoning);
   answer.finish = text(value?.finish, 40) || null;
+  answer.orchestration = /^[\w-]{1,64}$/.test(value?.orchestration) ? value.orchestration : null;
   if (value?.failure && typeof value.failure === "object") {
     answer.failure = {
       kind: text(value.failure.kind, 20),

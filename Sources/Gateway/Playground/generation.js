@@ -5,6 +5,7 @@ import { Failure, streamChat } from "./api.js";
 import { limits } from "./conversations.js";
 import { readTokens } from "./logprobs.js";
 import { Stopwatch } from "./metrics.js";
+import { traces } from "./orchestration.js";
 
 export class Generation extends EventTarget {
   #abort = new AbortController();
@@ -26,7 +27,7 @@ export class Generation extends EventTarget {
     const { answer } = this;
     answer.failure = null;
     try {
-      for await (const chunk of streamChat(this.body, this.#abort.signal)) {
+      for await (const chunk of streamChat(this.body, this.#abort.signal, (headers) => this.#begun(headers))) {
         this.#take(chunk);
         this.dispatchEvent(new Event("progress"));
       }
@@ -38,6 +39,15 @@ export class Generation extends EventTarget {
     answer.figures = this.#stopwatch.figures(true);
     this.running = false;
     this.dispatchEvent(new Event("end"));
+  }
+
+  /** An answer of a virtual model names what tells how it comes about. */
+  #begun(headers) {
+    const id = headers.get("x-prsm-orchestration");
+    if (!id) return;
+    this.answer.orchestration = id;
+    traces.follow(id, this.#abort.signal);
+    this.dispatchEvent(new Event("progress"));
   }
 
   #take(chunk) {

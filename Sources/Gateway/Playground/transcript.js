@@ -8,6 +8,7 @@ import { icon } from "./icons.js";
 import { legend, percent, tokenFigures, TokenView } from "./logprobs.js";
 import { drawMarkdown } from "./markdown.js";
 import { figureRows } from "./metrics.js";
+import { OrchestrationView } from "./orchestration.js";
 
 const endings = {
   length: "Reached the limit on tokens.",
@@ -119,6 +120,7 @@ export class Transcript {
         element("summary", {}, "Reasoning"),
         element("p"),
       ),
+      orchestration: new OrchestrationView(),
       text: element("div", { class: "answer" }),
       note: element("p", { class: "ending muted" }),
       notice: element("div", { class: "notice-place" }),
@@ -128,7 +130,16 @@ export class Transcript {
       legend: null,
       failure: null,
     };
-    const said = element("div", { class: "said" }, parts.reasoning, parts.text, parts.note, parts.notice, parts.tools);
+    const said = element(
+      "div",
+      { class: "said" },
+      parts.orchestration.node,
+      parts.reasoning,
+      parts.text,
+      parts.note,
+      parts.notice,
+      parts.tools,
+    );
     const turn = element("article", { class: "turn assistant" }, parts.speaker, said, parts.figures);
     turn.parts = parts;
     return turn;
@@ -145,6 +156,7 @@ export class Transcript {
     }
     turn.classList.toggle("running", running);
     turn.classList.toggle("waiting", running && answer.text === "" && answer.reasoning === "");
+    parts.orchestration.show(answer.orchestration ?? null, running);
     parts.reasoning.hidden = answer.reasoning === "";
     parts.reasoning.lastChild.textContent = answer.reasoning;
     this.#fillText(parts, answer);
