@@ -47,7 +47,7 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
-    .target(name: "Access", dependencies: ["Storage", crypto, grdb], swiftSettings: house),
+    .target(name: "Access", dependencies: ["Postgres", "Storage", crypto, grdb], swiftSettings: house),
     .target(
       name: "CLlama",
       cSettings: [.unsafeFlags(["-I\(llamaPrefix)/include", "-O3", "-march=native"])],
@@ -59,12 +59,13 @@ let package = Package(
       ]
     ),
     .target(name: "CPlayground"),
+    .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .target(name: "CSandbox", linkerSettings: [.linkedLibrary("seccomp", .when(platforms: [.linux]))]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
       name: "Gateway",
       dependencies: [
-        "CPlayground", "ModelInterface", "Telemetry", logging, lifecycle,
+        "CPlayground", "ModelInterface", "Orchestration", "Telemetry", logging, lifecycle,
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HummingbirdTLS", package: "hummingbird"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -77,11 +78,12 @@ let package = Package(
     ),
     .target(name: "LlamaEngine", dependencies: ["CLlama", "ModelInterface"], swiftSettings: house + llamaHeaders),
     .target(
-      name: "Metering", dependencies: ["ModelInterface", "Storage", crypto, grdb], swiftSettings: house),
+      name: "Metering", dependencies: ["ModelInterface", "Postgres", "Storage", crypto, grdb], swiftSettings: house),
     .target(name: "ModelCatalog", dependencies: [crypto], swiftSettings: house),
     .target(name: "Content", dependencies: ["Multiformats", crypto], swiftSettings: house),
     .target(name: "ModelInterface", swiftSettings: house),
     .target(name: "Multiformats", swiftSettings: house),
+    .target(name: "Orchestration", dependencies: ["ModelInterface"], swiftSettings: house),
     .target(name: "PeerProtocols", dependencies: ["Multiformats"], swiftSettings: house),
     .target(
       name: "PRSMClient",
@@ -94,6 +96,7 @@ let package = Package(
       ],
       swiftSettings: house
     ),
+    .target(name: "Postgres", dependencies: ["CPostgres"], swiftSettings: house),
     .target(
       name: "Providers",
       dependencies: [
@@ -109,12 +112,15 @@ let package = Package(
     .target(name: "Storage", dependencies: [grdb], swiftSettings: house),
     .target(
       name: "ScriptedProvider", dependencies: ["ModelInterface"], path: "Tests/ScriptedProvider", swiftSettings: house),
+    .target(
+      name: "TestDatabase", dependencies: ["Postgres"], path: "Tests/TestDatabase", swiftSettings: house),
     .target(name: "Telemetry", dependencies: [logging, lifecycle], swiftSettings: house),
     .executableTarget(
       name: "prsm",
       dependencies: [
-        "Access", "CZlib", "Gateway", "LlamaEngine", "Metering", "ModelCatalog", "ModelInterface", "PRSMClient",
-        "Providers", "Routing", "Sandbox", "Storage", "Telemetry", hummingbird, logging, crypto, grdb, lifecycle,
+        "Access", "CZlib", "Gateway", "LlamaEngine", "Metering", "ModelCatalog", "ModelInterface", "Orchestration",
+        "PRSMClient", "Postgres", "Providers", "Routing", "Sandbox", "Storage", "Telemetry", hummingbird, logging, crypto,
+        grdb, lifecycle,
         .product(name: "HummingbirdTLS", package: "hummingbird"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -125,14 +131,15 @@ let package = Package(
       ],
       swiftSettings: house + llamaHeaders
     ),
-    .testTarget(name: "AccessTests", dependencies: ["Access", "Storage", grdb], swiftSettings: house),
+    .testTarget(
+      name: "AccessTests", dependencies: ["Access", "Postgres", "Storage", "TestDatabase", grdb], swiftSettings: house),
     .testTarget(
       name: "PRSMClientTests", dependencies: ["ModelInterface", "PRSMClient", hummingbird], swiftSettings: house),
     .testTarget(
       name: "PRSMTests",
       dependencies: [
-        "Access", "Gateway", "Metering", "ModelInterface", "Providers", "Routing", "ScriptedProvider", "Storage",
-        "Telemetry", "prsm", logging, lifecycle,
+        "Access", "Gateway", "Metering", "ModelInterface", "Orchestration", "Providers", "Routing", "ScriptedProvider",
+        "Storage", "Telemetry", "prsm", logging, lifecycle,
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -142,14 +149,15 @@ let package = Package(
     .testTarget(
       name: "GatewayTests",
       dependencies: [
-        "Gateway", "ModelInterface", "ScriptedProvider", "Telemetry", logging, lifecycle,
+        "Gateway", "ModelInterface", "Orchestration", "ScriptedProvider", "Telemetry", logging, lifecycle,
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ],
       swiftSettings: house
     ),
     .testTarget(
-      name: "MeteringTests", dependencies: ["Metering", "ModelInterface", "Storage"], swiftSettings: house),
+      name: "MeteringTests", dependencies: ["Metering", "ModelInterface", "Postgres", "Storage", "TestDatabase"],
+      swiftSettings: house),
     .testTarget(name: "ModelCatalogTests", dependencies: ["ModelCatalog"], swiftSettings: house),
     .testTarget(name: "ContentTests", dependencies: ["Content", "Multiformats"], swiftSettings: house),
     .testTarget(
@@ -157,6 +165,10 @@ let package = Package(
       swiftSettings: house + llamaHeaders),
     .testTarget(name: "ModelInterfaceTests", dependencies: ["ModelInterface"], swiftSettings: house),
     .testTarget(name: "MultiformatsTests", dependencies: ["Multiformats"], swiftSettings: house),
+    .testTarget(
+      name: "OrchestrationTests", dependencies: ["ModelInterface", "Orchestration", "ScriptedProvider"],
+      swiftSettings: house),
+    .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestDatabase"], swiftSettings: house),
     .testTarget(
       name: "ProvidersTests",
       dependencies: [

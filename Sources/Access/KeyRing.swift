@@ -1,4 +1,3 @@
-import Foundation
 import GRDB
 package import Storage
 import Synchronization
@@ -35,20 +34,17 @@ package final class KeyRing: Sendable {
     },
   ]
 
-  private struct Entry {
-    var digest: [UInt8]
-    var record: KeyRecord
-  }
-
   private struct Cache {
-    var entries: [String: Entry] = [:]
+    var entries: [String: StoredKey] = [:]
     var stamp: Int?
     var checked: ContinuousClock.Instant?
     /// Keys that are given in the configuration and not in the store.
-    var configured: [String: Entry] = [:]
+    var configured: [String: StoredKey] = [:]
+    /// Whether a shared store is being asked.
+    var isRefreshing = false
   }
 
-  private let store: Store
+  private let store: any KeyStore
   private let now: @Sendable () -> Int
   private let clock: @Sendable () -> ContinuousClock.Instant
   private let cache = Mutex(Cache())
@@ -56,16 +52,25 @@ package final class KeyRing: Sendable {
   /// The keys in a store.
   ///
   /// - Parameters:
-  ///   - store: opened with ``migrations`` among its own.
   ///   - now: the time of day in seconds since 1970.
   ///   - clock: a clock that only moves forward.
   package init(
-    store: Store, now: @escaping @Sendable () -> Int,
+    _ store: any KeyStore, now: @escaping @Sendable () -> Int,
     clock: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock.now }
   ) {
     self.store = store
     self.now = now
     self.clock = clock
+  }
+
+  /// The keys in a node's own store.
+  ///
+  /// - Parameter store: opened with ``migrations`` among its own.
+  package convenience init(
+    store: Store, now: @escaping @Sendable () -> Int,
+    clock: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock.now }
+  ) {
+    self.init(SQLiteKeyStore(store), now: now, clock: clock)
   }
 
   /// Makes a key. This is the only time that its text can be seen.
@@ -77,7 +82,7 @@ package final class KeyRing: Sendable {
   /// - Throws: ``AccessError``: `badName`, `tooMany`, `store`.
   package func create(
     name: String, scopes: Set<Scope>, lifetime: Int? = nil, payer: Payer = Payer()
-  ) throws(AccessError) -> (key: APIKey, record: KeyRecord) {
+  ) async throws(AccessError) -> (key: APIKey, record: KeyRecord) {
     guard payer.isValid else { throw .badName }
     guard !name.isEmpty, name.count <= 100, name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F })
     else { throw .badName }
@@ -87,24 +92,9 @@ package final class KeyRing: Sendable {
       prefix: key.prefix, name: name, scopes: scopes, created: created,
       expires: lifetime.map { created.addingReportingOverflow($0) }.map { $0.overflow ? .max : $0.partialValue },
       payer: payer)
-    let isFull = try stored {
-      try store.writeBlocking { database in
-        let count = try Int.fetchOne(database, sql: "SELECT count(*) FROM accessKey") ?? 0
-        guard count < Self.maximumKeys else { return true }
-        try database.execute(
-          sql: """
-            INSERT INTO accessKey (prefix, digest, name, scopes, created, expires, user, project, organization)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-          arguments: [
-            record.prefix, Data(key.digest), record.name, Self.text(record.scopes), record.created, record.expires,
-            payer.user, payer.project, payer.organization,
-          ])
-        return false
-      }
-    }
-    guard !isFull else { throw .tooMany }
-    cache.withLock { $0.entries[record.prefix] = Entry(digest: key.digest, record: record) }
+    let stored = StoredKey(digest: key.digest, record: record)
+    guard try await store.add(stored, limit: Self.maximumKeys) else { throw .tooMany }
+    cache.withLock { $0.entries[record.prefix] = stored }
     return (key, record)
   }
 
@@ -116,18 +106,14 @@ package final class KeyRing: Sendable {
     let record = KeyRecord(
       prefix: "configured", name: "configuration", scopes: Set(Scope.allCases), created: now(), expires: nil,
       revoked: nil)
-    cache.withLock { $0.configured[record.prefix] = Entry(digest: digest, record: record) }
+    cache.withLock { $0.configured[record.prefix] = StoredKey(digest: digest, record: record) }
   }
 
   /// All keys, the newest first.
   ///
   /// - Throws: ``AccessError`` of kind `store`.
-  package func list() throws(AccessError) -> [KeyRecord] {
-    try stored {
-      try store.readBlocking { database in
-        try Row.fetchAll(database, sql: "SELECT * FROM accessKey ORDER BY created DESC, rowid DESC").map(Self.record)
-      }
-    }
+  package func list() async throws(AccessError) -> [KeyRecord] {
+    try await store.all().map(\.record)
   }
 
   /// Revokes a key at once, and for good.
@@ -135,9 +121,9 @@ package final class KeyRing: Sendable {
   /// - Parameter text: a beginning of the key (the whole key too), or its name.
   /// - Returns: the key as it now is; one that was revoked before stays as it was.
   /// - Throws: ``AccessError``: `noSuchKey`, `store`.
-  package func revoke(_ text: String) throws(AccessError) -> KeyRecord {
+  package func revoke(_ text: String) async throws(AccessError) -> KeyRecord {
     let beginning = String(text.prefix(APIKey.prefixLength))
-    let candidates = try list().filter {
+    let candidates = try await list().filter {
       $0.name == text || (beginning.count > APIKey.mark.count && $0.prefix.hasPrefix(beginning))
     }
     let active = candidates.filter { $0.revoked == nil }
@@ -147,12 +133,7 @@ package final class KeyRing: Sendable {
     guard record.revoked == nil else { return record }
     record.revoked = now()
     let revoked = record
-    try stored {
-      try store.writeBlocking { database in
-        try database.execute(
-          sql: "UPDATE accessKey SET revoked = ? WHERE prefix = ?", arguments: [revoked.revoked, revoked.prefix])
-      }
-    }
+    try await store.revoke(revoked.prefix, at: record.revoked ?? now())
     cache.withLock { $0.entries[revoked.prefix]?.record = revoked }
     return record
   }
@@ -160,15 +141,16 @@ package final class KeyRing: Sendable {
   /// Whether there is any key that is good now.
   ///
   /// - Throws: ``AccessError`` of kind `store`.
-  package func hasKeys() throws(AccessError) -> Bool {
-    try refresh()
+  package func hasKeys() async throws(AccessError) -> Bool {
+    try await refresh()
     let time = now()
     return cache.withLock { cache in
       !cache.configured.isEmpty || cache.entries.values.contains { $0.record.isValid(at: time) }
     }
   }
 
-  /// Tells who presents a key. Takes microseconds, and as long for a wrong key as for a right one.
+  /// Tells who presents a key. Takes microseconds, and as long for a wrong key as for a right one. A shared store is never
+  /// waited for: it is asked beside the requests, and answers for those that come after.
   ///
   /// - Throws: ``AccessError``: `malformed`, `unknown`, `expired`, `revoked`; `store` where the store has failed and
   ///   nothing was ever read from it.
@@ -177,11 +159,18 @@ package final class KeyRing: Sendable {
       cache.checked.map { clock() - $0 >= Self.staleness } ?? true
     }
     if isStale {
-      do throws(AccessError) {
-        try refresh()
-      } catch {
-        // A store that fails for a moment must not lock out those whose keys are known.
-        guard cache.withLock({ $0.stamp != nil }) else { throw error }
+      if let local = store as? any LocalKeyStore {
+        do throws(AccessError) {
+          try refreshNow(local)
+        } catch {
+          // A store that fails for a moment must not lock out those whose keys are known.
+          guard cache.withLock({ $0.stamp != nil }) else { throw error }
+        }
+      } else {
+        refreshLater()
+        guard cache.withLock({ $0.stamp != nil || !$0.configured.isEmpty }) else {
+          throw .store("the keys have not been read yet; try again in a moment")
+        }
       }
     }
     guard text.utf8.count <= 512 else { throw .malformed }
@@ -209,45 +198,51 @@ package final class KeyRing: Sendable {
   }
 
   /// Reads the keys again if any process has changed them.
-  private func refresh() throws(AccessError) {
+  private func refreshNow(_ store: any LocalKeyStore) throws(AccessError) {
+    let known = beginRefresh()
+    let stamp = try store.changeStampNow()
+    guard stamp != known else { return }
+    put(try store.allNow(), stamp)
+  }
+
+  private func refresh() async throws(AccessError) {
+    let known = beginRefresh()
+    let stamp = try await store.changeStamp()
+    guard stamp != known else { return }
+    put(try await store.all(), stamp)
+  }
+
+  /// At most one at a time.
+  private func refreshLater() {
+    let isDue = cache.withLock { cache in
+      defer { cache.isRefreshing = true }
+      return !cache.isRefreshing
+    }
+    guard isDue else { return }
+    // Unstructured because it serves all requests that come later, and none may take it along when it is cancelled. The
+    // store's own deadline ends it.
+    Task {
+      // Where the store fails, keys that are known stay good; the next request finds that it is time to ask again.
+      try? await self.refresh()
+      self.cache.withLock { $0.isRefreshing = false }
+    }
+  }
+
+  private func beginRefresh() -> Int? {
     let time = clock()
-    let known = cache.withLock { cache in
+    return cache.withLock { cache in
       // Set first, so that one of many requests at a time asks the store.
       cache.checked = time
       return cache.stamp
     }
-    let stamp = try stored { try store.changeStamp() }
-    guard stamp != known else { return }
-    let entries = try stored {
-      try store.readBlocking { database in
-        try Row.fetchAll(database, sql: "SELECT * FROM accessKey").map { row in
-          let digest: Data = row["digest"]
-          return Entry(digest: [UInt8](digest), record: Self.record(row))
-        }
-      }
-    }
-    let byPrefix = Dictionary(entries.map { ($0.record.prefix, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  private func put(_ keys: [StoredKey], _ stamp: Int) {
+    let byPrefix = Dictionary(keys.map { ($0.record.prefix, $0) }, uniquingKeysWith: { first, _ in first })
     cache.withLock { cache in
       cache.entries = byPrefix
       cache.stamp = stamp
     }
-  }
-
-  private func stored<Value>(_ body: () throws -> Value) throws(AccessError) -> Value {
-    do { return try body() } catch { throw .store("\(error)") }
-  }
-
-  private static func text(_ scopes: Set<Scope>) -> String {
-    scopes.sorted().map(\.rawValue).joined(separator: " ")
-  }
-
-  private static func record(_ row: Row) -> KeyRecord {
-    let scopes: String = row["scopes"]
-    return KeyRecord(
-      prefix: row["prefix"], name: row["name"],
-      scopes: Set(scopes.split(separator: " ").compactMap { Scope(rawValue: String($0)) }),
-      created: row["created"], expires: row["expires"], revoked: row["revoked"],
-      payer: Payer(user: row["user"], project: row["project"], organization: row["organization"]))
   }
 }
 

@@ -45,10 +45,10 @@ struct KeyTests {
   }
 
   @Test("a key that was made is let in, with its scopes, and nothing else is")
-  func authentication() throws {
+  func authentication() async throws {
     let fixture = Fixture()
     let ring = try fixture.ring()
-    let (key, record) = try ring.create(name: "laptop", scopes: [.inference, .metrics])
+    let (key, record) = try await ring.create(name: "laptop", scopes: [.inference, .metrics])
     let holder = try ring.authenticate(key.text)
     #expect(holder == KeyHolder(tenant: record.id, name: "laptop", scopes: [.inference, .metrics]))
     #expect(throws: AccessError.unknown) { try ring.authenticate(APIKey.generate().text) }
@@ -58,10 +58,10 @@ struct KeyTests {
   }
 
   @Test("the store never holds the key")
-  func storedAsHash() throws {
+  func storedAsHash() async throws {
     let fixture = Fixture()
     let ring = try fixture.ring()
-    let (key, _) = try ring.create(name: "x", scopes: [.inference])
+    let (key, _) = try await ring.create(name: "x", scopes: [.inference])
     for name in try FileManager.default.contentsOfDirectory(atPath: fixture.path) {
       let data = try #require(FileManager.default.contents(atPath: fixture.path + "/" + name))
       #expect(data.firstRange(of: Data(key.text.utf8)) == nil)
@@ -69,67 +69,67 @@ struct KeyTests {
   }
 
   @Test("an expired key is refused from its second on")
-  func expiry() throws {
+  func expiry() async throws {
     let fixture = Fixture()
     let ring = try fixture.ring()
-    let (key, _) = try ring.create(name: "x", scopes: [.inference], lifetime: 10)
+    let (key, _) = try await ring.create(name: "x", scopes: [.inference], lifetime: 10)
     fixture.time.withLock { $0 = 1_009 }
     _ = try ring.authenticate(key.text)
     fixture.time.withLock { $0 = 1_010 }
     #expect(throws: AccessError.expired(1_010)) { try ring.authenticate(key.text) }
-    #expect(try ring.list().first?.state(at: 1_010) == "expired")
+    #expect(try await ring.list().first?.state(at: 1_010) == "expired")
   }
 
   @Test("a revoked key is refused at once, and for good")
-  func revocation() throws {
+  func revocation() async throws {
     let fixture = Fixture()
     let ring = try fixture.ring()
-    let (key, record) = try ring.create(name: "x", scopes: [.inference])
+    let (key, record) = try await ring.create(name: "x", scopes: [.inference])
     _ = try ring.authenticate(key.text)
-    #expect(try ring.revoke(record.prefix).revoked == 1_000)
+    #expect(try await ring.revoke(record.prefix).revoked == 1_000)
     #expect(throws: AccessError.revoked) { try ring.authenticate(key.text) }
     fixture.time.withLock { $0 = 2_000 }
-    #expect(try ring.revoke("x").revoked == 1_000)
+    #expect(try await ring.revoke("x").revoked == 1_000)
     #expect(throws: AccessError.revoked) { try fixture.ring().authenticate(key.text) }
   }
 
   @Test("what another process does is noticed within the promised time")
-  func otherProcess() throws {
+  func otherProcess() async throws {
     let fixture = Fixture()
     let node = try fixture.ring()
-    #expect(try !node.hasKeys())
+    #expect(try await node.hasKeys() == false)
     let command = try fixture.ring()
-    let (key, _) = try command.create(name: "x", scopes: [.inference])
+    let (key, _) = try await command.create(name: "x", scopes: [.inference])
     fixture.elapsed.withLock { $0 += KeyRing.staleness }
     _ = try node.authenticate(key.text)
-    _ = try command.revoke("x")
+    _ = try await command.revoke("x")
     fixture.elapsed.withLock { $0 += KeyRing.staleness }
     #expect(throws: AccessError.revoked) { try node.authenticate(key.text) }
   }
 
   @Test("a name that fits several keys revokes none")
-  func ambiguity() throws {
+  func ambiguity() async throws {
     let ring = try Fixture().ring()
-    _ = try ring.create(name: "x", scopes: [.inference])
-    _ = try ring.create(name: "x", scopes: [.inference])
-    #expect(throws: AccessError.noSuchKey("x", matches: 2)) { try ring.revoke("x") }
-    #expect(throws: AccessError.noSuchKey("prsm-", matches: 0)) { try ring.revoke("prsm-") }
-    #expect(throws: AccessError.noSuchKey("", matches: 0)) { try ring.revoke("") }
+    _ = try await ring.create(name: "x", scopes: [.inference])
+    _ = try await ring.create(name: "x", scopes: [.inference])
+    await #expect(throws: AccessError.noSuchKey("x", matches: 2)) { try await ring.revoke("x") }
+    await #expect(throws: AccessError.noSuchKey("prsm-", matches: 0)) { try await ring.revoke("prsm-") }
+    await #expect(throws: AccessError.noSuchKey("", matches: 0)) { try await ring.revoke("") }
   }
 
   @Test("a bad name is refused", arguments: ["", "a\nb", String(repeating: "x", count: 101)])
-  func badNames(name: String) throws {
+  func badNames(name: String) async throws {
     let ring = try Fixture().ring()
-    #expect(throws: AccessError.badName) { try ring.create(name: name, scopes: [.inference]) }
+    await #expect(throws: AccessError.badName) { try await ring.create(name: name, scopes: [.inference]) }
   }
 
   @Test("a key from the configuration is let in without being stored")
-  func configured() throws {
+  func configured() async throws {
     let ring = try Fixture().ring()
     ring.accept(configured: "a key of another form")
     #expect(try ring.authenticate("a key of another form").name == "configuration")
-    #expect(try ring.list().isEmpty)
-    #expect(try ring.hasKeys())
+    #expect(try await ring.list().isEmpty)
+    #expect(try await ring.hasKeys())
   }
 
   @Test("equality in constant time is equality")

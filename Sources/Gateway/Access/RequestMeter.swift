@@ -73,6 +73,12 @@ package struct MeteredWork: Sendable {
   /// On whose account.
   package var principal: Principal
 
+  /// A piece of work.
+  package init(kind: Kind, principal: Principal) {
+    self.kind = kind
+    self.principal = principal
+  }
+
   /// The identifiers of the request.
   package var context: RequestContext {
     switch kind {
@@ -103,6 +109,20 @@ package struct Settlement: Sendable, Equatable {
   package var failure: GenerationError.Kind?
   /// The answer's events, where it finished and ``Admission/recordsEvents`` asked for them.
   package var events: [GenerationEvent]?
+
+  /// What became of it.
+  package init(
+    outcome: Outcome, model: String?, provider: String?, usage: Usage, isExact: Bool,
+    failure: GenerationError.Kind? = nil, events: [GenerationEvent]? = nil
+  ) {
+    self.outcome = outcome
+    self.model = model
+    self.provider = provider
+    self.usage = usage
+    self.isExact = isExact
+    self.failure = failure
+    self.events = events
+  }
 }
 
 /// Lets everything pass and remembers nothing.

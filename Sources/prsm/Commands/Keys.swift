@@ -20,10 +20,26 @@ struct Keys: AsyncParsableCommand {
   )
 }
 
-/// The key ring in the data folder that the options name.
-private func openKeyRing(_ node: NodeOptions) throws(CommandFailure) -> KeyRing {
+/// Does something with the keys of the database or the data folder that the options name.
+private func withKeyRing<Value>(
+  _ node: NodeOptions, _ body: (KeyRing) async throws(AccessError) -> Value
+) async throws(CommandFailure) -> Value {
   let configuration = try Configuration.load(path: node.config, flags: node.flags)
-  return try NodeStore.keyRing(in: DataFolder(path: configuration.dataDir))
+  let database = try await NodeDatabase.open(configuration, environment: ProcessInfo.processInfo.environment)
+  let ring: KeyRing
+  if let database {
+    ring = KeyRing(database.keys, now: NodeStore.now)
+  } else {
+    ring = try NodeStore.keyRing(in: DataFolder(path: configuration.dataDir))
+  }
+  do throws(AccessError) {
+    let value = try await body(ring)
+    await database?.pool.close()
+    return value
+  } catch {
+    await database?.pool.close()
+    throw KeyFailure.translated(error)
+  }
 }
 
 struct KeysCreate: AsyncParsableCommand {
@@ -87,9 +103,8 @@ struct KeysCreate: AsyncParsableCommand {
       }
       lifetime = Int(duration.components.seconds)
     }
-    let ring = try openKeyRing(node)
-    let (key, record) = try KeyFailure.translated { () throws(AccessError) in
-      try ring.create(
+    let (key, record) = try await withKeyRing(node) { ring async throws(AccessError) in
+      try await ring.create(
         name: name, scopes: scopes.isEmpty ? [.inference] : scopes, lifetime: lifetime,
         payer: Payer(user: user, project: project, organization: organisation))
     }
@@ -122,8 +137,7 @@ struct KeysList: AsyncParsableCommand {
   @OptionGroup var node: NodeOptions
 
   func run() async throws {
-    let ring = try openKeyRing(node)
-    let records = try KeyFailure.translated { () throws(AccessError) in try ring.list() }
+    let records = try await withKeyRing(node) { ring async throws(AccessError) in try await ring.list() }
     if output.isJSON {
       Output.line(JSONValue.array(records.map { .object($0.json) }).text)
       return
@@ -163,8 +177,7 @@ struct KeysRevoke: AsyncParsableCommand {
   @OptionGroup var node: NodeOptions
 
   func run() async throws {
-    let ring = try openKeyRing(node)
-    let record = try KeyFailure.translated { () throws(AccessError) in try ring.revoke(key) }
+    let record = try await withKeyRing(node) { ring async throws(AccessError) in try await ring.revoke(key) }
     if output.isJSON {
       Output.line(JSONValue.object(record.json).text)
     } else {
@@ -175,15 +188,11 @@ struct KeysRevoke: AsyncParsableCommand {
 
 /// What a key ring's refusal means for the shell.
 enum KeyFailure {
-  static func translated<Value>(_ body: () throws(AccessError) -> Value) throws(CommandFailure) -> Value {
-    do throws(AccessError) {
-      return try body()
-    } catch {
-      switch error {
-      case .noSuchKey: throw .no(error.description)
-      case .badName: throw .usage(error.description)
-      default: throw .unavailable(error.description)
-      }
+  static func translated(_ error: AccessError) -> CommandFailure {
+    switch error {
+    case .noSuchKey: .no(error.description)
+    case .badName: .usage(error.description)
+    default: .unavailable(error.description)
     }
   }
 }

@@ -7,6 +7,7 @@ struct Configuration: Sendable {
   var certificate: String?
   var key: String?
   var apiKey: Secret?
+  var databaseURL: Secret?
   var requiresKey: Bool?
   var allowsAnonymous: Bool
   var allowsPlaintext: Bool
@@ -18,6 +19,7 @@ struct Configuration: Sendable {
   var threads: Int?
   var aliases: [String: String]
   var upstreams: [UpstreamConfiguration]
+  var virtualModels: [VirtualModelConfiguration]
   var bodySize: Int
   var outputTokens: Int
   var requestTime: Duration
@@ -42,6 +44,7 @@ struct Configuration: Sendable {
     certificate = sources.value(Settings.certificate)
     key = sources.value(Settings.key)
     apiKey = sources.value(Settings.apiKey)
+    databaseURL = sources.value(Settings.databaseURL)
     requiresKey = sources.value(Settings.requiresKey)
     allowsAnonymous = sources.value(Settings.allowsAnonymous)
     allowsPlaintext = sources.value(Settings.allowsPlaintext)
@@ -53,6 +56,7 @@ struct Configuration: Sendable {
     threads = sources.value(Settings.threads)
     aliases = sources.value(Settings.aliases)
     upstreams = sources.value(Settings.upstreams)
+    virtualModels = sources.value(Settings.virtualModels)
     bodySize = sources.value(Settings.bodySize)
     outputTokens = sources.value(Settings.outputTokens)
     requestTime = sources.value(Settings.requestTime)

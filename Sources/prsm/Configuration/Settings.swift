@@ -17,6 +17,9 @@ enum Settings {
   static let apiKey = Setting(
     "access.api-key", Form<Secret>.secret.optional, default: nil, "none",
     "One more API key, beside those of `prsm keys`, for machines that are set up without a terminal.")
+  static let databaseURL = Setting(
+    "database.url", Form<Secret>.secret.optional, default: nil, "none: SQLite in the data folder",
+    "A PostgreSQL database in which replicas share keys, budgets, rate limits and usage.")
   static let requiresKey = Setting(
     "access.require-key", Form<Bool>.truth.optional, default: nil, "`true` where a key exists, or off loopback",
     "Whether requests need an API key.")
@@ -54,6 +57,10 @@ enum Settings {
     "upstreams", .upstreams, default: [], "none",
     "OpenAI-compatible APIs that answer for more models, by name, each with `url`, `models` and perhaps `api-key`.")
 
+  static let virtualModels = Setting(
+    "virtual-models", .virtualModels, default: [], "none",
+    "Models made of other models, by name, each with its `kind` and members.")
+
   static let bodySize = Setting(
     "limits.body", .bytes((1 << 10)...(1 << 30)), default: 16 << 20, "16 MiB", "The largest request body.")
   static let outputTokens = Setting(
@@ -87,9 +94,9 @@ enum Settings {
     [
       listen.outline, dataDir.outline,
       certificate.outline, key.outline,
-      apiKey.outline, requiresKey.outline,
+      apiKey.outline, requiresKey.outline, databaseURL.outline,
       defaultModel.outline, preload.outline, memory.outline, cacheTokens.outline, parallel.outline, threads.outline,
-      aliases.outline, upstreams.outline,
+      aliases.outline, upstreams.outline, virtualModels.outline,
       bodySize.outline, outputTokens.outline, requestTime.outline, connections.outline, shutdownTime.outline,
       logLevel.outline, logFormat.outline,
       traceEndpoint.outline, traceToken.outline, serviceName.outline,

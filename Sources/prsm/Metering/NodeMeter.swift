@@ -38,6 +38,10 @@ struct NodeMeter: RequestMeter {
     case .generation(let request):
       var cached = CacheLookup(request, metering.cache)
       var events = cached.flatMap { metering.cache.find($0.key) }
+      if events == nil, let key = cached?.key, let answers = metering.answers {
+        events = await answers.find(key, at: NodeMetering.now())
+        if let events { metering.cache.keep(events, key, tenant: request.context.tenant, model: request.model) }
+      }
       if events == nil, cached?.mayBeSimilar == true {
         await cached?.embed(request, by: embedder, model: metering.configuration.embeddingModel)
         events = cached?.meaning.flatMap { metering.cache.find(like: $0) }
@@ -142,12 +146,20 @@ struct NodeMeter: RequestMeter {
     metering.cache.missed()
     admission.headers.append(("x-prsm-cache", "miss"))
     admission.recordsEvents = true
-    let cache = metering.cache
+    let (cache, answers) = (metering.cache, metering.answers)
     return NodeReservation(
       grant, admission: admission, metering: metering, route: route, routing: routing,
       keep: { events in
         cache.keep(
           events, cached.key, tenant: request.context.tenant, model: request.model, meaning: cached.meaning)
+        guard let answers else { return }
+        let policy = cache.policy
+        // Unstructured because nobody waits for it; the connections bound how many there are, and their deadline each.
+        Task {
+          await answers.keep(
+            events, cached.key, tenant: request.context.tenant, model: request.model,
+            until: NodeMetering.now() + policy.lifetime, maximumSize: policy.maximumEntryBytes)
+        }
       })
   }
 

@@ -11,6 +11,8 @@ final class NodeMetering: Sendable {
   let meter: Meter
   let store: any UsageStore
   let cache: AnswerCache
+  /// Answers that replicas keep together; nil where this node is alone.
+  let answers: PostgresAnswers?
   private let state: Mutex<CostConfiguration>
   private let spending = Mutex<[String: Money]>([:])
   private let resolution: NameResolution
@@ -42,11 +44,12 @@ final class NodeMetering: Sendable {
   }
 
   private init(
-    meter: Meter, store: any UsageStore, configuration: Configuration, resolution: NameResolution,
-    payer: @escaping @Sendable (String) -> Payer?
+    meter: Meter, store: any UsageStore, answers: PostgresAnswers?, configuration: Configuration,
+    resolution: NameResolution, payer: @escaping @Sendable (String) -> Payer?
   ) {
     self.meter = meter
     self.store = store
+    self.answers = answers
     cache = AnswerCache(policy: configuration.cost.cache)
     state = Mutex(configuration.cost)
     self.resolution = resolution
@@ -57,11 +60,12 @@ final class NodeMetering: Sendable {
   ///
   /// - Parameters:
   ///   - store: shared with other nodes, or this one's own.
+  ///   - answers: those that replicas keep together.
   ///   - payer: on whose account a key is used.
   /// - Throws: ``CommandFailure`` of status `unavailable`.
   static func open(
-    _ configuration: Configuration, store: any UsageStore, isShared: Bool, folder: DataFolder,
-    payer: @escaping @Sendable (String) -> Payer?
+    _ configuration: Configuration, store: any UsageStore, answers: PostgresAnswers? = nil, isShared: Bool,
+    folder: DataFolder, payer: @escaping @Sendable (String) -> Payer?
   ) async throws(CommandFailure) -> NodeMetering {
     var options = MeterOptions()
     options.isShared = isShared
@@ -72,7 +76,7 @@ final class NodeMetering: Sendable {
         store: store, policy: configuration.cost.policy, options: options, now: now,
         resolve: { resolution.models(of: $0) })
       return NodeMetering(
-        meter: meter, store: store, configuration: configuration, resolution: resolution, payer: payer)
+        meter: meter, store: store, answers: answers, configuration: configuration, resolution: resolution, payer: payer)
     } catch {
       throw .unavailable("the account of the node cannot be opened: \(error)")
     }
@@ -127,6 +131,15 @@ final class NodeMetering: Sendable {
             report("old requests cannot be taken off the account: \(error)")
           }
           do { try await Task.sleep(for: .seconds(6 * 3_600)) } catch { return }
+        }
+      }
+      if let answers {
+        group.addTask {
+          while !Task.isCancelled {
+            do { try await Task.sleep(for: .seconds(60)) } catch { return }
+            // A database that is away is reported where it matters.
+            try? await answers.trim(at: Self.now(), maximumBytes: self.cache.policy.maximumBytes)
+          }
         }
       }
       await group.waitForAll()

@@ -1,6 +1,7 @@
 import Gateway
 import Metering
 import ModelInterface
+import Postgres
 
 /// The account as the API shows it: `/v1/prsm/usage`, `/v1/prsm/usage/forecast`, `/v1/prsm/cache`.
 struct UsageModule: GatewayModule {
@@ -46,7 +47,15 @@ struct UsageModule: GatewayModule {
           ], answers: [.json("How many were forgotten.", Self.object)])
       ) { request in
         let tenant = request.principal.isAdmin ? nil : request.principal.tenant
-        let count = metering.cache.purge(tenant: tenant, model: request.queryItems["model"])
+        let model = request.queryItems["model"]
+        var count = metering.cache.purge(tenant: tenant, model: model)
+        if let answers = metering.answers {
+          do throws(PostgresError) {
+            count = max(count, try await answers.purge(tenant: tenant, model: model))
+          } catch {
+            throw GenerationError(.unavailable, "the answers in the database cannot be forgotten: \(error.description)")
+          }
+        }
         return WholeResponse(body: JSONValue.object(["object": "cache", "purged": .integer(count)]).bytes)
       },
     ]

@@ -25,11 +25,12 @@ struct AccountPart: Sendable {
   /// - Throws: ``CommandFailure``.
   static func open(
     _ configuration: Configuration, origin: ConfigurationOrigin, environment: [String: String], folder: DataFolder,
-    ring: KeyRing, store: Store, providers: NodeProviders, upstreams: Upstreams, metrics: MetricsRegistry,
-    logger: Logger
+    ring: KeyRing, store: Store, database: NodeDatabase?, providers: NodeProviders, virtual: VirtualModelsPart,
+    upstreams: Upstreams, metrics: MetricsRegistry, logger: Logger
   ) async throws(CommandFailure) -> AccountPart {
     let metering = try await NodeMetering.open(
-      configuration, store: SQLiteUsageStore(store), isShared: false, folder: folder, payer: { ring.payer(of: $0) })
+      configuration, store: database?.usage ?? SQLiteUsageStore(store), answers: database?.answers,
+      isShared: database != nil, folder: folder, payer: { ring.payer(of: $0) })
     let state = RoutingStateStore(store: store)
     let kept: [String: Data]
     do throws(StorageError) {
@@ -44,8 +45,8 @@ struct AccountPart: Sendable {
       metrics: metrics, logger: logger)
     await routing.refresh()
     let live = try LiveConfiguration(
-      configuration, origin: origin, environment: environment, upstreams: upstreams, metering: metering,
-      routing: routing, logger: logger)
+      configuration, origin: origin, environment: environment, upstreams: upstreams, virtual: virtual,
+      metering: metering, routing: routing, logger: logger)
     live.warnOfUnpriced()
     AccountMetrics.add(to: metrics, upstreams: upstreams.provider)
     AccountMetrics.add(to: metrics, metering: metering)

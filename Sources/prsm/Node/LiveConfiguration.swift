@@ -37,18 +37,20 @@ final class LiveConfiguration: Sendable {
   private let logger: Logger
   private let state: Mutex<State>
   private let upstreams: Upstreams
+  private let virtual: VirtualModelsPart
   private let metering: NodeMetering
   private let routing: NodeRouting
 
   /// - Throws: ``CommandFailure`` of status `usage` where a secret cannot be found.
   init(
     _ configuration: Configuration, origin: ConfigurationOrigin, environment: [String: String], upstreams: Upstreams,
-    metering: NodeMetering, routing: NodeRouting, logger: Logger
+    virtual: VirtualModelsPart, metering: NodeMetering, routing: NodeRouting, logger: Logger
   ) throws(CommandFailure) {
     self.origin = origin
     self.environment = environment
     self.logger = logger
     self.upstreams = upstreams
+    self.virtual = virtual
     self.metering = metering
     self.routing = routing
     started = configuration
@@ -104,9 +106,11 @@ final class LiveConfiguration: Sendable {
     do throws(CommandFailure) {
       let next = try origin.load(environment: environment)
       let endpoints = try Upstreams.endpoints(next.upstreams, environment: environment)
+      let models = try await virtual.set(for: next)
       if next.routing != configuration.routing || reason == Self.signal { try await routing.update(next.routing) }
       let changesUpstreams = state.withLock { $0.endpoints != endpoints }
       if changesUpstreams { upstreams.provider.replace(endpoints) }
+      virtual.provider.replace(models)
       metering.update(next)
       await routing.refresh()
       let waiting = started.restartSettings(comparedWith: next)
@@ -148,6 +152,7 @@ extension Configuration {
     let pairs: [(String, Bool)] = [
       (Settings.listen.path, listen == next.listen), (Settings.dataDir.path, dataDir == next.dataDir),
       (Settings.certificate.path, certificate == next.certificate), (Settings.key.path, key == next.key),
+      (Settings.databaseURL.path, databaseURL == next.databaseURL),
       (Settings.apiKey.path, apiKey == next.apiKey), (Settings.requiresKey.path, requiresKey == next.requiresKey),
       (Settings.allowsAnonymous.path, allowsAnonymous == next.allowsAnonymous),
       (Settings.allowsPlaintext.path, allowsPlaintext == next.allowsPlaintext),

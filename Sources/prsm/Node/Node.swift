@@ -43,8 +43,9 @@ struct Node {
     }
     try await checkNames(models)
     let store = try NodeStore.open(in: folder)
-    let ring = KeyRing(store: store, now: NodeStore.now)
-    let authenticator = try authenticator(ring)
+    let database = try await NodeDatabase.open(configuration, environment: environment)
+    let ring = database.map { KeyRing($0.keys, now: NodeStore.now) } ?? KeyRing(store: store, now: NodeStore.now)
+    let authenticator = try await authenticator(ring)
     warnLoudly(authenticator)
 
     let engine = LocalModels(source: models, configuration: engineConfiguration)
@@ -54,20 +55,28 @@ struct Node {
     let exporter = try TraceDelivery.exporter(
       configuration, environment: environment, metrics: metrics, logger: logger)
     let observation = Observation(metrics: metrics, exporter: exporter, logger: logger)
-    let providers = NodeProviders(engine: engine, upstreams: upstreams)
+    let virtual = try await VirtualModelsPart(
+      configuration, local: engine, real: NodeProviders.real(engine: engine, upstreams: upstreams),
+      environment: environment, logger: logger)
+    let providers = NodeProviders(engine: engine, upstreams: upstreams, virtual: virtual)
     let account = try await AccountPart.open(
       configuration, origin: origin, environment: environment, folder: folder, ring: ring, store: store,
-      providers: providers, upstreams: upstreams, metrics: metrics, logger: logger)
-    let gateway = try gateway(providers, authenticator, readiness, account, observation) { address in
+      database: database, providers: providers, virtual: virtual, upstreams: upstreams, metrics: metrics, logger: logger)
+    virtual.members.use(account.meter, account.metering)
+    let gateway = try gateway(
+      providers, [virtual.module], authenticator, readiness, account, database, observation
+    ) { address in
       let usable = Self.usable(address)
       lock.write(address: usable)
       Self.announce(address, usable, authenticator != nil)
     }
     // Ended in reverse order: first the door, then what stands behind it.
-    var services: [any Service] = exporter.map { [$0] } ?? []
+    var services: [any Service] = database.map { [$0.service(logger: logger)] } ?? []
+    services += exporter.map { [$0] } ?? []
     services += [
       account.service,
       EngineService(models: engine, drainTime: configuration.shutdownTime),
+      virtual.reviews,
       PreloadService(models: engine, names: try await preloadNames(models), readiness: readiness, logger: logger),
       gateway,
     ]
@@ -122,7 +131,7 @@ struct Node {
   }
 
   /// Nil where nobody is asked for a key.
-  private func authenticator(_ ring: KeyRing) throws(CommandFailure) -> KeyRingAuthenticator? {
+  private func authenticator(_ ring: KeyRing) async throws(CommandFailure) -> KeyRingAuthenticator? {
     if let secret = configuration.apiKey {
       let key = try secret.reveal(environment: environment)
       guard key.utf8.count >= 16 else {
@@ -130,7 +139,8 @@ struct Node {
       }
       ring.accept(configured: key)
     }
-    let hasKeys = try KeyFailure.translated { () throws(AccessError) in try ring.hasKeys() }
+    let hasKeys: Bool
+    do throws(AccessError) { hasKeys = try await ring.hasKeys() } catch { throw KeyFailure.translated(error) }
     let isRequired = configuration.requiresKey ?? (hasKeys || !configuration.listen.isLoopback)
     if configuration.allowsAnonymous, configuration.requiresKey != true { return nil }
     guard isRequired else { return nil }
@@ -163,8 +173,8 @@ struct Node {
   }
 
   private func gateway(
-    _ providers: NodeProviders, _ authenticator: KeyRingAuthenticator?, _ readiness: Readiness, _ account: AccountPart,
-    _ observation: Observation, onListening: @escaping @Sendable (ListeningAddress) async -> Void
+    _ providers: NodeProviders, _ modules: [any GatewayModule], _ authenticator: KeyRingAuthenticator?,
+    _ readiness: Readiness, _ account: AccountPart, _ database: NodeDatabase?, _ observation: Observation, onListening: @escaping @Sendable (ListeningAddress) async -> Void
   ) throws(CommandFailure) -> Gateway {
     var settings = GatewayConfiguration()
     settings.host = configuration.listen.host
@@ -183,15 +193,16 @@ struct Node {
     let all = providers.all
     var services = GatewayServices(
       provider: RoutedProvider(all, routing: account.routing), logger: observation.logger)
-    services.meter = account.meter
-    services.modules += account.modules
+    services.meter = OuterMeter(meter: account.meter, isVirtual: providers.isVirtual)
+    services.modules += account.modules + modules
     services.metrics = observation.metrics
     services.tracer = observation.exporter
     services.authenticator = authenticator
     services.metrics.addProcessMetrics()
     services.unreadiness = {
-      await all.models().isEmpty
-        ? ["there is no model yet; get one with `prsm models pull smollm2-135m-instruct`"] : readiness.reasons
+      let reasons = readiness.reasons + [database?.unreadiness].compactMap(\.self)
+      return await all.models().isEmpty
+        ? ["there is no model yet; get one with `prsm models pull smollm2-135m-instruct`"] : reasons
     }
     do throws(GatewayStartError) {
       return try Gateway(configuration: settings, services: services, onListening: onListening)

@@ -11,11 +11,16 @@ struct NodeProviders: Sendable {
   /// Whether a model is made of others, whose parts are accounted for by themselves.
   let isVirtual: @Sendable (String) -> Bool
 
-  init(engine: LocalModels, upstreams: Upstreams) {
-    let upstream = upstreams.provider
-    real = ModelDirectory([engine, upstream], owner: { upstream.answers(for: $0) ? 1 : nil })
+  init(engine: LocalModels, upstreams: Upstreams, virtual: VirtualModelsPart) {
+    real = Self.real(engine: engine, upstreams: upstreams)
     // Models that are made of others are providers over `real`, and stand beside it.
-    all = real
-    isVirtual = { _ in false }
+    all = ModelDirectory([real, virtual.provider], owner: { virtual.isVirtual($0) ? 1 : 0 })
+    isVirtual = { virtual.isVirtual($0) }
+  }
+
+  /// The models of this machine, then those of upstream APIs.
+  static func real(engine: LocalModels, upstreams: Upstreams) -> ModelDirectory {
+    let upstream = upstreams.provider
+    return ModelDirectory([engine, upstream], owner: { upstream.answers(for: $0) ? 1 : nil })
   }
 }

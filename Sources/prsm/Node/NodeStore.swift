@@ -19,8 +19,9 @@ enum NodeStore {
   }
 
   /// - Throws: ``CommandFailure`` of status `unavailable`.
-  static func keyRing(in folder: DataFolder) throws(CommandFailure) -> KeyRing {
-    KeyRing(store: try open(in: folder), now: now)
+  static func keyRing(in folder: DataFolder, or database: NodeDatabase? = nil) throws(CommandFailure) -> KeyRing {
+    if let database { return KeyRing(database.keys, now: now) }
+    return KeyRing(store: try open(in: folder), now: now)
   }
 
   /// Seconds since 1970.

@@ -5,43 +5,54 @@ import ModelInterface
 import Orchestration
 import ServiceLifecycle
 
-/// The virtual models of a node, with what belongs to them: their routes, and the delivery of questions for review.
+/// The virtual models of a node, with what belongs to them: the account of their members, their routes, and the delivery of
+/// questions for review.
 struct VirtualModelsPart: Sendable {
+  /// The models, as clients ask for them.
   let provider: VirtualModels
-  let module: OrchestrationsModule
+  /// What their members are asked through.
+  let members: MeteredMembers
+  /// Delivers what a person should look at.
   let reviews: ReviewDelivery
+  private let local: any ModelProvider
+  private let environment: [String: String]
 
   /// - Parameters:
-  ///   - members: answers for all models that are no virtual ones.
-  ///   - price: what tokens cost, in 10^-12 of the currency; nil where no price is known.
+  ///   - local: the models of this machine.
+  ///   - real: all models that are no virtual ones.
   /// - Throws: ``CommandFailure`` of status `usage` where members are missing, or a secret cannot be found.
   init(
-    _ configuration: Configuration, members: any ModelProvider, environment: [String: String], logger: Logger,
-    price: @escaping @Sendable (_ model: String, _ provider: String, _ usage: Usage) -> Int128? = { _, _, _ in nil }
+    _ configuration: Configuration, local: any ModelProvider, real: any ModelProvider, environment: [String: String],
+    logger: Logger
   ) async throws(CommandFailure) {
     let reviews = ReviewDelivery(logger: logger)
+    let members = MeteredMembers(real)
     var services = OrchestrationServices(members: members) { Int(Date().timeIntervalSince1970 * 1_000) }
-    services.price = price
+    services.price = { members.price(of: $0, provider: $1, $2) }
     services.review = { reviews.add($0) }
-    provider = VirtualModels(
-      try await Self.set(configuration, members: members, environment: environment), services: services)
-    module = OrchestrationsModule(traces: provider.traces)
+    self.local = local
+    self.environment = environment
+    self.members = members
     self.reviews = reviews
+    provider = VirtualModels(
+      try await Self.set(configuration, local: local, environment: environment), services: services)
   }
 
-  /// Puts the virtual models of another configuration in force; the old ones stay where that is wrong.
+  /// The routes that it brings to the gateway.
+  var module: any GatewayModule { OrchestrationsModule(traces: provider.traces) }
+
+  /// Whether a model is made of others.
+  func isVirtual(_ name: String) -> Bool { provider.set[name] != nil }
+
+  /// The virtual models of another configuration.
   ///
-  /// - Throws: ``CommandFailure`` of status `usage`.
-  func reload(
-    _ configuration: Configuration, members: any ModelProvider, environment: [String: String]
-  ) async throws(CommandFailure) {
-    let next = try await Self.set(configuration, members: members, environment: environment)
-    provider.replace(members: members)
-    provider.replace(next)
+  /// - Throws: ``CommandFailure`` of status `usage`; the old ones stay in force then.
+  func set(for configuration: Configuration) async throws(CommandFailure) -> VirtualModelSet {
+    try await Self.set(configuration, local: local, environment: environment)
   }
 
   private static func set(
-    _ configuration: Configuration, members: any ModelProvider, environment: [String: String]
+    _ configuration: Configuration, local: any ModelProvider, environment: [String: String]
   ) async throws(CommandFailure) -> VirtualModelSet {
     var models: [VirtualModel] = []
     for entry in configuration.virtualModels {
@@ -53,11 +64,14 @@ struct VirtualModelsPart: Sendable {
       models.append(model)
     }
     guard !models.isEmpty else { return VirtualModelSet() }
-    let known = await members.models().flatMap { [$0.name] + $0.aliases }
+    let known =
+      await local.models().flatMap { [$0.name] + $0.aliases } + configuration.upstreams.flatMap { $0.models.map(\.name) }
     do throws(VirtualModelSet.Problem) {
       return try VirtualModelSet(models, known: Set(known))
     } catch {
-      let missing = models.first { $0.name == error.model }?.members.first { !known.contains($0) }
+      let missing = models.first { $0.name == error.model }?.members.first { member in
+        !known.contains(member) && !models.contains { $0.name == member }
+      }
       let suggestion = missing.map { NearestName.suggestion(for: $0, among: known) } ?? ""
       throw .usage("virtual-models: \(error.description)\(suggestion)")
     }

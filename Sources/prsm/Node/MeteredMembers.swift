@@ -1,0 +1,130 @@
+import Gateway
+import Metering
+import ModelInterface
+import Synchronization
+
+/// Sets aside and settles what the members of virtual models take, call by call, on the account of whoever asked. So a
+/// budget that ends in the middle ends the calls, and the sum of the account is what providers billed.
+final class MeteredMembers: ModelProvider {
+  private let members: any ModelProvider
+  private let account = Mutex<(meter: any RequestMeter, metering: NodeMetering)?>(nil)
+
+  init(_ members: any ModelProvider) {
+    self.members = members
+  }
+
+  /// The account is made of the providers, and so comes after them.
+  func use(_ meter: any RequestMeter, _ metering: NodeMetering) {
+    account.withLock { $0 = (meter, metering) }
+  }
+
+  /// What tokens cost, in 10^-12 of the currency.
+  func price(of model: String, provider: String, _ usage: Usage) -> Int128? {
+    let metering = account.withLock { $0?.metering }
+    return metering.map { $0.configuration.prices.price(of: model, provider: provider).cost(usage).pico }
+  }
+
+  func models() async -> [ModelDescriptor] { await members.models() }
+
+  func embed(_ request: EmbeddingRequest) async throws(GenerationError) -> EmbeddingResponse {
+    try await members.embed(request)
+  }
+
+  func generate(_ request: GenerationRequest) async throws(GenerationError) -> GenerationStream {
+    guard let meter = account.withLock({ $0?.meter }) else { return try await members.generate(request) }
+    let work = MeteredWork(kind: .generation(request), principal: Principal(tenant: request.context.tenant))
+    let reservation = if let ready = try meter.reserveNow(work) { ready } else { try await meter.reserve(work) }
+    let admission = reservation.admission
+    var request = request
+    if let model = admission.model { request.model = model }
+    request.fallbacks = admission.fallbacks
+    var account = MemberAccount(reservation, recordsEvents: admission.recordsEvents)
+    do throws(GenerationError) {
+      let answer: GenerationStream
+      if let known = admission.answer { answer = .events(known) } else { answer = try await members.generate(request) }
+      return relay(answer, account)
+    } catch {
+      await account.settle(error)
+      throw error
+    }
+  }
+
+  private func relay(_ answer: GenerationStream, _ account: MemberAccount) -> GenerationStream {
+    let (stream, continuation) = GenerationStream.make()
+    // The bridge between two streams: it ends when either does, and is cancelled when nobody reads any more. The account is
+    // settled before the reader hears of the end.
+    let pump = Task {
+      var account = account
+      do {
+        for try await event in answer {
+          account.note(event)
+          if case .finished = event { break }
+          guard await continuation.send(event) else { throw GenerationError(.cancelled, "the reader went away") }
+        }
+        await account.settle(nil)
+        if let completion = account.completion { continuation.yield(.finished(completion)) }
+        continuation.finish()
+      } catch {
+        let failure = error as? GenerationError ?? GenerationError(.internal, "\(error)")
+        await account.settle(failure)
+        continuation.finish(throwing: failure)
+      }
+    }
+    continuation.onTermination { pump.cancel() }
+    return stream
+  }
+}
+
+/// What is known of one call of a member, and its settlement.
+private struct MemberAccount: Sendable {
+  private let reservation: any MeterReservation
+  private let recordsEvents: Bool
+  private var start: GenerationStart?
+  private var events: [GenerationEvent] = []
+  private var pieces = 0
+  private(set) var completion: Completion?
+
+  init(_ reservation: any MeterReservation, recordsEvents: Bool) {
+    self.reservation = reservation
+    self.recordsEvents = recordsEvents
+  }
+
+  mutating func note(_ event: GenerationEvent) {
+    if recordsEvents { events.append(event) }
+    switch event {
+    case .started(let start): self.start = start
+    case .prompt: break
+    case .text, .reasoning, .toolCall: pieces += 1
+    case .finished(let completion): self.completion = completion
+    }
+  }
+
+  mutating func settle(_ error: GenerationError?) async {
+    let outcome: Settlement.Outcome =
+      completion != nil ? .finished : error.map { $0.kind == .cancelled ? .cancelled : .failed } ?? .failed
+    let settlement = Settlement(
+      outcome: outcome, model: start?.model, provider: start?.provider,
+      usage: completion?.usage ?? Usage(completionTokens: pieces), isExact: completion != nil,
+      failure: outcome == .failed ? error?.kind : nil, events: recordsEvents && completion != nil ? events : nil)
+    if reservation.settleNow(settlement) { return }
+    let reservation = reservation
+    // Unstructured so that the account is kept although this task may be cancelled: it inherits no cancellation.
+    await Task { await reservation.settle(settlement) }.value
+  }
+}
+
+/// The meter of the gateway, for which a virtual model itself costs nothing: its members are metered one by one.
+struct OuterMeter: RequestMeter {
+  let meter: any RequestMeter
+  let isVirtual: @Sendable (String) -> Bool
+
+  func reserveNow(_ work: MeteredWork) throws(GenerationError) -> (any MeterReservation)? {
+    if case .generation(let request) = work.kind, isVirtual(request.model) { return NoMeter() }
+    return try meter.reserveNow(work)
+  }
+
+  func reserve(_ work: MeteredWork) async throws(GenerationError) -> any MeterReservation {
+    if case .generation(let request) = work.kind, isVirtual(request.model) { return NoMeter() }
+    return try await meter.reserve(work)
+  }
+}
