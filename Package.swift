@@ -119,7 +119,8 @@ let package = Package(
       name: "prsm",
       dependencies: [
         "Access", "CZlib", "Gateway", "LlamaEngine", "Metering", "ModelCatalog", "ModelInterface", "Orchestration",
-        "PRSMClient", "Postgres", "Providers", "Routing", "Sandbox", "Storage", "Telemetry", hummingbird, logging, crypto,
+        "PRSMClient", "Postgres", "Providers", "Routing", "Sandbox", "Storage", "Telemetry", hummingbird, logging,
+        crypto,
         grdb, lifecycle,
         .product(name: "HummingbirdTLS", package: "hummingbird"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),

@@ -102,10 +102,11 @@ package final class VirtualModels: ModelProvider {
   }
 
   private static func identifier(_ random: () -> UInt64) -> String {
-    "orc_" + [random(), random()].map { number in
-      let digits = String(number, radix: 16)
-      return String(repeating: "0", count: 16 - digits.count) + digits
-    }.joined()
+    "orc_"
+      + [random(), random()].map { number in
+        let digits = String(number, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+      }.joined()
   }
 
   /// Virtual members here, the others where they are.

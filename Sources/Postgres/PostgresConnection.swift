@@ -166,7 +166,8 @@ final class PostgresConnection {
   }
 
   private static func trimmed(_ text: String) -> String {
-    text.split(whereSeparator: \.isNewline).map { $0.drop { $0.isWhitespace } }.filter { !$0.isEmpty }.joined(separator: "; ")
+    text.split(whereSeparator: \.isNewline).map { $0.drop { $0.isWhitespace } }.filter { !$0.isEmpty }.joined(
+      separator: "; ")
   }
 
   /// Waits for a socket; false where the time is over.

@@ -101,7 +101,8 @@ package struct PostgresRows: Sendable {
   package let changed: Int
 
   init(columns: [String], values: [[String?]], changed: Int) {
-    let positions = Dictionary(columns.enumerated().map { ($0.element, $0.offset) }, uniquingKeysWith: { first, _ in first })
+    let positions = Dictionary(
+      columns.enumerated().map { ($0.element, $0.offset) }, uniquingKeysWith: { first, _ in first })
     rows = values.map { Row(columns: positions, values: $0) }
     self.changed = changed
   }

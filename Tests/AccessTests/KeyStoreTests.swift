@@ -81,7 +81,9 @@ struct KeyStoreConformance: Sendable {
         while true {
           elapsed.withLock { $0 += .seconds(2) }
           let result: Result<KeyHolder, AccessError>
-          do throws(AccessError) { result = .success(try rings[1].authenticate(key.text)) } catch { result = .failure(error) }
+          do throws(AccessError) { result = .success(try rings[1].authenticate(key.text)) } catch {
+            result = .failure(error)
+          }
           if isDone(result) { return result }
           await Task.yield()
         }

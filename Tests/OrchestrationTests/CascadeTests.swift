@@ -26,7 +26,8 @@ import Testing
     var checks = AnswerChecks()
     checks.meanLogprob = -0.5
     let scene = try Scene(
-      [cascade(checks)], members: ["small": Says.text("it is four", logprob: -2), "large": Says.text("it is five, really")])
+      [cascade(checks)],
+      members: ["small": Says.text("it is four", logprob: -2), "large": Says.text("it is five, really")])
     let got = await scene.ask("frugal")
     #expect(got.text == "it is five, really")
     #expect(got.completion?.usage == Usage(promptTokens: 14, completionTokens: 7))
@@ -141,7 +142,8 @@ import Testing
     var checks = AnswerChecks()
     checks.checksSchema = true
     let scene = try Scene(
-      [cascade(checks)], members: ["small": Says.failure(), "large": Says.failure(.overloaded(retryAfter: .seconds(3)))])
+      [cascade(checks)],
+      members: ["small": Says.failure(), "large": Says.failure(.overloaded(retryAfter: .seconds(3)))])
     let got = await scene.ask("frugal")
     #expect(got.error?.kind == .overloaded(retryAfter: .seconds(3)))
   }

@@ -6,7 +6,9 @@ import Testing
   private func sequence(_ name: String, _ models: String...) -> VirtualModel {
     VirtualModel(
       name,
-      .pipeline(Pipeline(steps: models.enumerated().map { Pipeline.Step(name: "s\($0.offset)", model: $0.element, prompt: nil) })))
+      .pipeline(
+        Pipeline(
+          steps: models.enumerated().map { Pipeline.Step(name: "s\($0.offset)", model: $0.element, prompt: nil) })))
   }
 
   private func problem(_ models: [VirtualModel], known: Set<String>? = nil) -> String? {
@@ -21,7 +23,8 @@ import Testing
   @Test func circlesAreRefusedWithTheirWay() {
     #expect(problem([sequence("a", "a")]) == "virtual models are made of each other in a circle: `a` → `a`")
     #expect(
-      problem([sequence("a", "b"), sequence("b", "x", "c"), sequence("c", "a")])?.contains("`a` → `b` → `c` → `a`") == true)
+      problem([sequence("a", "b"), sequence("b", "x", "c"), sequence("c", "a")])?.contains("`a` → `b` → `c` → `a`")
+        == true)
   }
 
   @Test func depthIsBounded() {
@@ -52,7 +55,9 @@ import Testing
     #expect(problem([VirtualModel("p", .pipeline(Pipeline(steps: steps)))])?.contains("{{two}}") == true)
     var limits = OrchestrationLimits()
     limits.calls = 3
-    #expect(problem([VirtualModel("b", .bestOf(BestOf(models: ["a"], samples: 4)), limits: limits)])?.contains("4 calls") == true)
+    #expect(
+      problem([VirtualModel("b", .bestOf(BestOf(models: ["a"], samples: 4)), limits: limits)])?.contains("4 calls")
+        == true)
   }
 
   @Test func leavesAreCountedThroughAllLevels() throws {

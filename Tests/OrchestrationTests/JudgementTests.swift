@@ -37,24 +37,35 @@ import Testing
 
   private static let cases: [Case] = [
     Case(
-      schema: ["type": "object", "required": ["a"], "properties": ["a": ["type": "integer", "minimum": 2]],
-        "additionalProperties": false],
+      schema: [
+        "type": "object", "required": ["a"], "properties": ["a": ["type": "integer", "minimum": 2]],
+        "additionalProperties": false,
+      ],
       valid: [["a": 2], ["a": 3.0]], invalid: [["a": 1], ["a": 2.5], ["b": 2], [:], [["a": 2]], ["a": 2, "b": 1]]),
     Case(
       schema: ["type": "array", "items": ["enum": ["x", 1]], "minItems": 1, "maxItems": 2, "uniqueItems": true],
       valid: [["x"], [1.0, "x"]], invalid: [[], ["y"], ["x", "x"], [1, 1.0], ["x", 1, 1]]),
-    Case(schema: ["anyOf": [["type": "null"], ["type": "string", "maxLength": 2]]],
+    Case(
+      schema: ["anyOf": [["type": "null"], ["type": "string", "maxLength": 2]]],
       valid: [nil, "é2"], invalid: ["abc", 1]),
     Case(schema: ["oneOf": [["minimum": 5], ["maximum": 7]]], valid: [4, 8], invalid: [6]),
     Case(schema: ["not": ["const": "no"]], valid: ["yes"], invalid: ["no"]),
     Case(
-      schema: ["$defs": ["tree": ["type": "object", "properties": ["kids": ["type": "array", "items": ["$ref": "#/$defs/tree"]]],
-        "additionalProperties": false]], "$ref": "#/$defs/tree"],
+      schema: [
+        "$defs": [
+          "tree": [
+            "type": "object", "properties": ["kids": ["type": "array", "items": ["$ref": "#/$defs/tree"]]],
+            "additionalProperties": false,
+          ]
+        ], "$ref": "#/$defs/tree",
+      ],
       valid: [[:], ["kids": [["kids": []]]]], invalid: [["kids": [["x": 1]]], ["kids": 1]]),
     Case(schema: ["pattern": "^[a-z]+$"], valid: ["abc", 7], invalid: ["a1", ""]),
-    Case(schema: ["if": ["required": ["a"]], "then": ["required": ["b"]], "else": ["required": ["c"]]],
+    Case(
+      schema: ["if": ["required": ["a"]], "then": ["required": ["b"]], "else": ["required": ["c"]]],
       valid: [["a": 1, "b": 1], ["c": 1]], invalid: [["a": 1], ["b": 1]]),
-    Case(schema: ["prefixItems": [["type": "string"]], "items": ["type": "integer"], "contains": ["const": 3]],
+    Case(
+      schema: ["prefixItems": [["type": "string"]], "items": ["type": "integer"], "contains": ["const": 3]],
       valid: [["a", 3]], invalid: [["a", 4], [3, 3], ["a", "b", 3]]),
     Case(schema: ["multipleOf": 0.1, "exclusiveMaximum": 1], valid: [0.3, 0.7], invalid: [0.35, 1]),
     Case(schema: true, valid: [1, nil], invalid: []),

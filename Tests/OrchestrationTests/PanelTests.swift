@@ -81,7 +81,8 @@ import Testing
   @Test func aJudgeFindsThatFreeTextMeansTheSame() async throws {
     let long = "Because shorter waves are bent more strongly by glass than longer ones are, as every prism shows us."
     let other = "Glass bends short waves more than long ones; so the colours leave a prism at different angles, always."
-    let third = "It is an illusion that the eye makes up, and nothing that glass itself could ever do to any light at all."
+    let third =
+      "It is an illusion that the eye makes up, and nothing that glass itself could ever do to any light at all."
     let scene = try Scene(
       [jury(Panel(models: ["a", "b", "c"], agreement: .judged, threshold: 0.6, judge: "judge", quorum: 3))],
       members: [

@@ -46,7 +46,8 @@ import Testing
   }
 
   @Test func bestOfTakesWhatTheJudgeLikesMost() async throws {
-    let model = VirtualModel("careful", .bestOf(BestOf(models: ["a"], samples: 3, score: .judge(Judge(model: "judge")))))
+    let model = VirtualModel(
+      "careful", .bestOf(BestOf(models: ["a"], samples: 3, score: .judge(Judge(model: "judge")))))
     let scene = try Scene(
       [model],
       members: [
@@ -94,7 +95,8 @@ import Testing
 
   @Test func mapReduceWorksOnEachPartAndPutsTheResultsTogetherInOrder() async throws {
     let work = MapReduce(
-      split: .text(characters: 200), maximumParts: 10, worker: "a", task: try PromptTemplate("{{index}}/{{count}} {{part}}"),
+      split: .text(characters: 200), maximumParts: 10, worker: "a",
+      task: try PromptTemplate("{{index}}/{{count}} {{part}}"),
       combiner: "b", combination: try PromptTemplate("{{results}}"))
     let model = VirtualModel("digest", .mapReduce(work))
     let scene = try Scene(

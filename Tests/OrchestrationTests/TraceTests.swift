@@ -49,7 +49,8 @@ import Testing
     limits.preview = 10
     let store = TraceStore(limits: limits)
     let best = VirtualModel("b", .bestOf(BestOf(models: ["a"], samples: 8)))
-    let scene = try Scene([model(), best], traces: store, members: ["a": Says.text("a long answer with words", logprob: -1)])
+    let scene = try Scene(
+      [model(), best], traces: store, members: ["a": Says.text("a long answer with words", logprob: -1)])
     for _ in 0..<5 { _ = await scene.ask("p", "a question that is long") }
     let got = await scene.ask("b")
     #expect(store.recent(of: "t", limit: 10).count == 3)

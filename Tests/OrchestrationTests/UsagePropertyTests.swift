@@ -44,15 +44,20 @@ import Testing
         for _ in 0..<draw(4) { await Task.yield() }
       }
       if fate == 2 { return }
-      let usage = Usage(promptTokens: 1 + draw(50), cachedPromptTokens: draw(2), completionTokens: words, reasoningTokens: draw(2))
+      let usage = Usage(
+        promptTokens: 1 + draw(50), cachedPromptTokens: draw(2), completionTokens: words, reasoningTokens: draw(2))
       bill.add(usage)
       continuation.yield(.finished(Completion(reason: .stop, usage: usage)))
     }
     let names = ["a", "b", "c", "d"]
     let scene = try Scene(
-      [VirtualModel("v", Self.plan(draw), limits: Self.limits(draw)), VirtualModel("inner", .bestOf(BestOf(models: ["a", "b"], samples: 2)))],
+      [
+        VirtualModel("v", Self.plan(draw), limits: Self.limits(draw)),
+        VirtualModel("inner", .bestOf(BestOf(models: ["a", "b"], samples: 2))),
+      ],
       members: Dictionary(uniqueKeysWithValues: names.map { ($0, behaviour) }))
-    let request = scene.request("v", "words of a question that can be cut into several parts, because it is long enough for that")
+    let request = scene.request(
+      "v", "words of a question that can be cut into several parts, because it is long enough for that")
     let leavesAfter = draw(3) == 0 ? draw(60) : nil
     let task = Task { await scene.ask(request) }
     if let leavesAfter {
@@ -77,7 +82,9 @@ import Testing
       }
     }
     // Of a call that was cut off in the very moment in which it finished, the report may not have been read.
-    let exact = scene.virtual.traces.recent(of: nil, limit: 500).flatMap(\.ends).filter { $0.isExact && $0.trace == nil }
+    let exact = scene.virtual.traces.recent(of: nil, limit: 500).flatMap(\.ends).filter {
+      $0.isExact && $0.trace == nil
+    }
     let reported = exact.reduce(Usage()) { $0 + $1.usage }
     if leavesAfter == nil, exact.count == scene.provider.requests.count { #expect(reported == bill.total) }
     #expect(reported.totalTokens <= bill.total.totalTokens)
@@ -102,12 +109,14 @@ import Testing
       return .panel(
         Panel(models: ["a", "b", "inner", "a"], threshold: 0.6, judge: "d", quorum: 1 + draw(4), escalation: "c"))
     case 2: return .mixture(Mixture(layers: [["a", "b", "inner"], ["b", "c"]], aggregator: "d", quorum: 1 + draw(2)))
-    case 3: return .bestOf(BestOf(models: ["a", "b"], samples: 5, score: .judge(Judge(model: "c")), quorum: 1 + draw(3)))
+    case 3:
+      return .bestOf(BestOf(models: ["a", "b"], samples: 5, score: .judge(Judge(model: "c")), quorum: 1 + draw(3)))
     case 4:
       return .pipeline(
         Pipeline(steps: ["a", "inner", "c"].map { Pipeline.Step(name: "s-\($0)", model: $0, prompt: nil) }))
     default:
-      return .mapReduce(MapReduce(split: .text(characters: 20), maximumParts: 6, worker: "a", combiner: "b", quorum: 0.5))
+      return .mapReduce(
+        MapReduce(split: .text(characters: 20), maximumParts: 6, worker: "a", combiner: "b", quorum: 0.5))
     }
   }
 }

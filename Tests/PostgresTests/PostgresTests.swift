@@ -1,8 +1,8 @@
 import Foundation
 import Postgres
 import Synchronization
-import Testing
 import TestDatabase
+import Testing
 
 @Suite(.enabled(if: TestDatabase.server != nil, "there is no PostgreSQL: run scripts/with-postgres swift test"))
 struct PostgresTests {
@@ -19,7 +19,8 @@ struct PostgresTests {
     }
   }
 
-  private func run(_ pool: PostgresPool, _ sql: String, _ parameters: [PostgresValue] = []) async throws -> PostgresRows {
+  private func run(_ pool: PostgresPool, _ sql: String, _ parameters: [PostgresValue] = []) async throws -> PostgresRows
+  {
     try await pool.transact { (database) throws(PostgresError) in try database.execute(sql, parameters) }
   }
 
@@ -28,7 +29,10 @@ struct PostgresTests {
       let texts: [String?] = ["", "a,b", "{\"x\\\"}", "NULL", nil, "é\n'; DROP TABLE x; --", "☂️"]
       let rows = try await run(
         pool, "SELECT t, i, b FROM unnest($1::text[], $2::bigint[], $3::boolean[]) AS u (t, i, b)",
-        [.texts(texts), .integers([1, -2, .max, .min, 0, 5, 6]), .truths([true, false, true, true, false, true, false])])
+        [
+          .texts(texts), .integers([1, -2, .max, .min, 0, 5, 6]),
+          .truths([true, false, true, true, false, true, false]),
+        ])
       #expect(rows.rows.map { $0.text("t") } == texts)
       #expect(rows.rows.map { $0.integer("i") } == [1, -2, .max, .min, 0, 5, 6])
       #expect(rows.rows.map { $0.truth("b") } == [true, false, true, true, false, true, false])
@@ -98,7 +102,8 @@ struct PostgresTests {
       #expect(try await run(pool, "SELECT count(*) FROM t").rows.first?.integer(0) == 1)
       // Idle connections that were killed are noticed before they are used.
       _ = try await run(
-        pool, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'prsm' AND pid <> pg_backend_pid()"
+        pool,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'prsm' AND pid <> pg_backend_pid()"
       )
       for _ in 0..<6 { #expect(try await run(pool, "SELECT 1").rows.count == 1) }
     }
@@ -117,7 +122,8 @@ struct PostgresTests {
         """)
       _ = try await run(
         pool,
-        "CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut()")
+        "CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut()"
+      )
       _ = try await run(pool, "INSERT INTO t VALUES (7)")
       #expect(try await run(pool, "SELECT count(*) FROM t").rows.first?.integer(0) == 1)
     }

@@ -58,7 +58,8 @@ struct VirtualModelConfigurationTests {
         divide: { kind: map-reduce, split: a, worker: a }
       """
     let models = try read(yaml).get()
-    #expect(models.map(\.name) == ["frugal", "jury", "council", "layered", "careful", "valid", "essay", "digest", "divide"])
+    #expect(
+      models.map(\.name) == ["frugal", "jury", "council", "layered", "careful", "valid", "essay", "digest", "divide"])
     guard case .cascade(let cascade) = models[0].plan, case .panel(let panel) = models[1].plan,
       case .mixture(let mixture) = models[2].plan, case .mixture(let layered) = models[3].plan,
       case .bestOf(let careful) = models[4].plan, case .bestOf(let valid) = models[5].plan,
@@ -84,7 +85,8 @@ struct VirtualModelConfigurationTests {
     #expect(
       problem("  a:\n    kind: panel\n    models: [x, y]\n    treshold: 1\n").contains(
         "prsm.yaml:5: `virtual-models`: expected `a` to have only"))
-    #expect(problem("  a:\n    kind: panel\n    models: [x, y]\n    treshold: 1\n").contains("did you mean `threshold`?"))
+    #expect(
+      problem("  a:\n    kind: panel\n    models: [x, y]\n    treshold: 1\n").contains("did you mean `threshold`?"))
     #expect(problem("  a: { kind: panel, models: [x, y], threshold: 2 }").contains("a number from 0.01 to 1"))
     #expect(problem("  a: { kind: cascade, models: [x, y] }").contains("a cascade needs a check to escalate by"))
     #expect(

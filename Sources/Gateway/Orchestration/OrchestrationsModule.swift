@@ -156,5 +156,6 @@ extension OrchestrationsModule {
         "after", in: "query", "Events up to this number are left out.", required: false,
         schema: ["type": "integer", "minimum": 0]),
     ],
-    answers: [.text("The events, one a server-sent event, and then `[DONE]`.", "text/event-stream")], errors: [404, 429])
+    answers: [.text("The events, one a server-sent event, and then `[DONE]`.", "text/event-stream")],
+    errors: [404, 429])
 }

@@ -86,7 +86,8 @@ enum AnswerCoding {
           let bytes = parts[1].array, let bits = parts[2].integer.flatMap({ UInt32(exactly: $0) })
         else { return nil }
         return TokenLogprob.Candidate(
-          token: TokenID(truncatingIfNeeded: token), bytes: bytes.compactMap { $0.integer.flatMap { UInt8(exactly: $0) } },
+          token: TokenID(truncatingIfNeeded: token),
+          bytes: bytes.compactMap { $0.integer.flatMap { UInt8(exactly: $0) } },
           logprob: Float(bitPattern: bits))
       }
       guard let chosen = candidates.first else { return nil }

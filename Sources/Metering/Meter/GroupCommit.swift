@@ -15,6 +15,7 @@ final class GroupCommit: ClaimDesk {
     var isRunning = false
     var isClosed = false
     var failures = 0
+    var failed = ContinuousClock.now
     var idle: [CheckedContinuation<Void, Never>] = []
   }
 
@@ -37,8 +38,12 @@ final class GroupCommit: ClaimDesk {
     self.policy = policy
   }
 
-  /// Whether commands wait because the store keeps failing.
-  var isFailing: Bool { state.withLock { $0.failures > 0 } }
+  /// Whether nothing is to be decided because the store fails. Now and then one claim finds out whether it still does.
+  var isFailing: Bool {
+    state.withLock { state in
+      state.failures > 0 && (state.isRunning || ContinuousClock.now - state.failed < options.probeInterval)
+    }
+  }
 
   func decideNow(_ claim: BudgetBook.Claim) -> ClaimAnswer? { nil }
 
@@ -182,6 +187,7 @@ final class GroupCommit: ClaimDesk {
     }
     let isLast = state.withLock { state in
       state.failures += 1
+      state.failed = .now
       // What cannot be written now stays reserved in the store, and is recovered at the next start.
       if state.isClosed, state.failures > Self.lastAttempts {
         let rest = state.queue

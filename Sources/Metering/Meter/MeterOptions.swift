@@ -25,6 +25,9 @@ package struct MeterOptions: Sendable {
   package var journal: String?
   /// How long what has been settled may take to reach the store, where there is a journal.
   package var flushInterval: Duration = .milliseconds(100)
+  /// How long after a failure of the store the next request finds out whether it still fails; those between are refused at
+  /// once.
+  package var probeInterval: Duration = .seconds(1)
   /// Whether other processes use the same store. Where none does, all reservations found at the start are a dead process's.
   package var isShared = false
 

@@ -16,7 +16,8 @@ extension PostgresUsageStore {
   }
 
   /// Takes the rows of counters, in their order, for this transaction alone; makes those that are missing.
-  static func lock(_ names: [CounterID], _ database: PostgresTransaction) throws(PostgresError) -> [CounterID: Counter] {
+  static func lock(_ names: [CounterID], _ database: PostgresTransaction) throws(PostgresError) -> [CounterID: Counter]
+  {
     guard !names.isEmpty else { return [:] }
     let taking = """
       SELECT scope, span, spent::text, reserved::text FROM prsm_usage_counter
@@ -155,7 +156,8 @@ extension PostgresUsageStore {
     let positions = columns.isEmpty ? "" : (1...columns.count).map(String.init).joined(separator: ", ")
     let order = columns.isEmpty ? "" : "GROUP BY \(positions) ORDER BY \(positions)"
     let rows = try database.execute(
-      "SELECT \((columns + [sums]).joined(separator: ", ")) FROM prsm_usage_event WHERE \(condition) \(order)", arguments
+      "SELECT \((columns + [sums]).joined(separator: ", ")) FROM prsm_usage_event WHERE \(condition) \(order)",
+      arguments
     ).rows
     return rows.compactMap { row in
       let base = dimensions.count

@@ -129,7 +129,9 @@ package struct VirtualModelSet: Sendable {
       try check(work.combination, ["results", "input", "count"], of: model)
       if case .model(_, let prompt) = work.split { try check(prompt, ["input", "count"], of: model) }
     }
-    try require(model.calls.count <= model.limits.calls, "it may need \(model.calls.count) calls, and `calls` allows \(model.limits.calls)")
+    try require(
+      model.calls.count <= model.limits.calls,
+      "it may need \(model.calls.count) calls, and `calls` allows \(model.limits.calls)")
   }
 
   private static func check(_ template: PromptTemplate, _ known: [String], of model: VirtualModel) throws(Problem) {

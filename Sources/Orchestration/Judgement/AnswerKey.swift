@@ -97,7 +97,9 @@ enum AnswerKey {
     if words.count > 1, ["a", "an", "the"].contains(words[0]) { words.removeFirst() }
     var result = words.joined(separator: " ")
     while let last = result.last, ".,;:!?…".contains(last) { result.removeLast() }
-    while let first = result.first, ".,;:".contains(first), result.count > 1, !(result.dropFirst().first?.isNumber ?? false) {
+    while let first = result.first, ".,;:".contains(first), result.count > 1,
+      !(result.dropFirst().first?.isNumber ?? false)
+    {
       result.removeFirst()
     }
     return result
@@ -136,7 +138,8 @@ enum AnswerKey {
     case .array(let elements): return "[" + elements.map(canonical).joined(separator: ",") + "]"
     case .object(let object):
       let members = object.members.sorted { $0.name < $1.name }
-      return "{" + members.map { JSONValue.string($0.name).text + ":" + canonical($0.value) }.joined(separator: ",") + "}"
+      return "{" + members.map { JSONValue.string($0.name).text + ":" + canonical($0.value) }.joined(separator: ",")
+        + "}"
     }
   }
 }

@@ -197,7 +197,9 @@ struct JSONSchemaCheck {
       let form = index < leading.count ? leading[index] : schema["items"]
       if let form, let problem = problem(element, form, at: "\(place)[\(index)]", depth: depth + 1) { return problem }
     }
-    if let form = schema["contains"], !elements.contains(where: { problem($0, form, at: place, depth: depth + 1) == nil }) {
+    if let form = schema["contains"],
+      !elements.contains(where: { problem($0, form, at: place, depth: depth + 1) == nil })
+    {
       return "\(name(place)) contains nothing that is asked for"
     }
     return nil

@@ -89,7 +89,8 @@ extension OrchestrationRun {
     _ answer: MemberAnswer, _ consistency: AnswerChecks.Consistency
   ) async throws(GenerationError) -> (TraceEvent.Verdict, MemberAnswer) {
     let calls = (1..<max(2, consistency.samples)).map { index in
-      Call(role: .sample, request: sample(of: answer.model, index, consistency.temperature), label: "sample \(index + 1)")
+      Call(
+        role: .sample, request: sample(of: answer.model, index, consistency.temperature), label: "sample \(index + 1)")
     }
     var answers = [answer]
     do throws(GenerationError) {

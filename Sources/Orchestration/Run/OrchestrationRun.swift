@@ -92,8 +92,12 @@ final class OrchestrationRun: Sendable {
         .failure(GenerationError(.budgetExceeded, "`\(model.name)` \(message)"))
       }
       if state.calls >= limits.calls { return refuse("has made its \(limits.calls) calls") }
-      if let tokens = limits.tokens, state.usage.totalTokens >= tokens { return refuse("has taken its \(tokens) tokens") }
-      if let cost = limits.cost, state.cost >= Int128(cost) * 1_000_000 { return refuse("has cost what one answer may") }
+      if let tokens = limits.tokens, state.usage.totalTokens >= tokens {
+        return refuse("has taken its \(tokens) tokens")
+      }
+      if let cost = limits.cost, state.cost >= Int128(cost) * 1_000_000 {
+        return refuse("has cost what one answer may")
+      }
       defer { state.calls += 1 }
       return .success(state.calls)
     }
@@ -209,7 +213,9 @@ final class OrchestrationRun: Sendable {
       } else {
         reading.error?.kind == .cancelled ? .cancelled : .failed
       }
-    let words = gathering.text.isEmpty ? gathering.calls.map { "\($0.name)(\($0.arguments))" }.joined(separator: "\n") : gathering.text
+    let words =
+      gathering.text.isEmpty
+      ? gathering.calls.map { "\($0.name)(\($0.arguments))" }.joined(separator: "\n") : gathering.text
     trace.record(
       .stepFinished(
         TraceEvent.StepEnd(

@@ -38,7 +38,14 @@ private struct AccountSource {
         throw CommandFailure(error)
       }
     case .here:
-      let store = SQLiteUsageStore(try NodeStore.open(in: DataFolder(path: configuration.dataDir)))
+      let store: any UsageStore
+      if let database = try await NodeDatabase.open(
+        configuration, environment: ProcessInfo.processInfo.environment)
+      {
+        store = database.usage
+      } else {
+        store = SQLiteUsageStore(try NodeStore.open(in: DataFolder(path: configuration.dataDir)))
+      }
       let policy = configuration.cost.policy
       let now = NodeMetering.now()
       let reader = UsageReader(

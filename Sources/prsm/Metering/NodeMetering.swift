@@ -76,7 +76,8 @@ final class NodeMetering: Sendable {
         store: store, policy: configuration.cost.policy, options: options, now: now,
         resolve: { resolution.models(of: $0) })
       return NodeMetering(
-        meter: meter, store: store, answers: answers, configuration: configuration, resolution: resolution, payer: payer)
+        meter: meter, store: store, answers: answers, configuration: configuration, resolution: resolution, payer: payer
+      )
     } catch {
       throw .unavailable("the account of the node cannot be opened: \(error)")
     }

@@ -28,8 +28,9 @@ struct AccountPart: Sendable {
     ring: KeyRing, store: Store, database: NodeDatabase?, providers: NodeProviders, virtual: VirtualModelsPart,
     upstreams: Upstreams, metrics: MetricsRegistry, logger: Logger
   ) async throws(CommandFailure) -> AccountPart {
+    let usage: any UsageStore = if let database { database.usage } else { SQLiteUsageStore(store) }
     let metering = try await NodeMetering.open(
-      configuration, store: database?.usage ?? SQLiteUsageStore(store), answers: database?.answers,
+      configuration, store: usage, answers: database?.answers,
       isShared: database != nil, folder: folder, payer: { ring.payer(of: $0) })
     let state = RoutingStateStore(store: store)
     let kept: [String: Data]

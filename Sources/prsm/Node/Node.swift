@@ -61,7 +61,8 @@ struct Node {
     let providers = NodeProviders(engine: engine, upstreams: upstreams, virtual: virtual)
     let account = try await AccountPart.open(
       configuration, origin: origin, environment: environment, folder: folder, ring: ring, store: store,
-      database: database, providers: providers, virtual: virtual, upstreams: upstreams, metrics: metrics, logger: logger)
+      database: database, providers: providers, virtual: virtual, upstreams: upstreams, metrics: metrics, logger: logger
+    )
     virtual.members.use(account.meter, account.metering)
     let gateway = try gateway(
       providers, [virtual.module], authenticator, readiness, account, database, observation
@@ -174,7 +175,8 @@ struct Node {
 
   private func gateway(
     _ providers: NodeProviders, _ modules: [any GatewayModule], _ authenticator: KeyRingAuthenticator?,
-    _ readiness: Readiness, _ account: AccountPart, _ database: NodeDatabase?, _ observation: Observation, onListening: @escaping @Sendable (ListeningAddress) async -> Void
+    _ readiness: Readiness, _ account: AccountPart, _ database: NodeDatabase?, _ observation: Observation,
+    onListening: @escaping @Sendable (ListeningAddress) async -> Void
   ) throws(CommandFailure) -> Gateway {
     var settings = GatewayConfiguration()
     settings.host = configuration.listen.host

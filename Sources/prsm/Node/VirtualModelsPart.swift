@@ -65,7 +65,8 @@ struct VirtualModelsPart: Sendable {
     }
     guard !models.isEmpty else { return VirtualModelSet() }
     let known =
-      await local.models().flatMap { [$0.name] + $0.aliases } + configuration.upstreams.flatMap { $0.models.map(\.name) }
+      await local.models().flatMap { [$0.name] + $0.aliases }
+      + configuration.upstreams.flatMap { $0.models.map(\.name) }
     do throws(VirtualModelSet.Problem) {
       return try VirtualModelSet(models, known: Set(known))
     } catch {

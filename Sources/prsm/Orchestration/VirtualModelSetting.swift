@@ -121,7 +121,8 @@ extension Form<[VirtualModelConfiguration]> {
           tree, name: "\(inner.name).self-consistency", known: ["samples", "share", "temperature"])
         consistency.samples = try parts.value("samples", .integer(2...32)) ?? consistency.samples
         consistency.share = try parts.value("share", share) ?? consistency.share
-        consistency.temperature = try parts.value("temperature", .decimal(0.01...2)).map { Float($0) }
+        consistency.temperature =
+          try parts.value("temperature", .decimal(0.01...2)).map { Float($0) }
           ?? consistency.temperature
       }
       checks.consistency = consistency
@@ -201,7 +202,8 @@ extension Form<[VirtualModelConfiguration]> {
   }
 
   private static func pipeline(_ read: Members) throws(Members.Misfit) -> Pipeline {
-    guard let tree = read.tree("steps"), case .list(let elements) = tree.content, (1...32).contains(elements.count) else {
+    guard let tree = read.tree("steps"), case .list(let elements) = tree.content, (1...32).contains(elements.count)
+    else {
       throw Members.Misfit(
         expected: "`\(read.name).steps`, 1 to 32 steps, each with `model` and perhaps `name`, `prompt`, `instruction`",
         found: read.tree("steps")?.found ?? "nothing", line: read.line)

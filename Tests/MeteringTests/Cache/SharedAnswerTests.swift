@@ -9,7 +9,9 @@ import Testing
   private static let answer: [GenerationEvent] = {
     let strange = TokenLogprob(
       chosen: .init(token: 5, bytes: [0xE2, 0x98], logprob: -0.25),
-      alternatives: [.init(token: -1, bytes: [], logprob: -.infinity), .init(token: 7, bytes: [34, 92], logprob: .nan)])
+      alternatives: [
+        .init(token: -1, bytes: [], logprob: -.infinity), .init(token: 7, bytes: [34, 92], logprob: .nan),
+      ])
     return [
       .started(GenerationStart(model: "m\"", provider: "p")), .prompt([strange]), .reasoning("hm\n"),
       .text(TextPiece("é☂️", tokens: [strange, strange])), .text(TextPiece("")),

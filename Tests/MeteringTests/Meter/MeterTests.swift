@@ -126,6 +126,21 @@ import Testing
     #expect(try await store.all().count == 1, "what was settled meanwhile is written once the store works again")
   }
 
+  @Test func aStoreThatWorksAgainIsUsedAgainAlthoughNothingWaitedForIt() async throws {
+    let store = FailingStore()
+    var options = MeterOptions()
+    options.probeInterval = .zero
+    let meter = try await Meter.open(store: store, policy: .sample(), options: options, now: TestClock().read)
+    store.isFailing.store(true, ordering: .relaxed)
+    for _ in 0..<3 {
+      guard case .unavailable = await meter.decide(.sample()) else { throw TestFailure("it was granted") }
+    }
+    store.isFailing.store(false, ordering: .relaxed)
+    // Whoever comes while the failure is still being put away is refused; from then on everybody is granted.
+    while await meter.decide(.sample()).grant == nil { await Task.yield() }
+    #expect(await meter.decide(.sample()).grant != nil)
+  }
+
   @Test func openGrantsAreBounded() async throws {
     var options = MeterOptions()
     options.maximumOpen = 3

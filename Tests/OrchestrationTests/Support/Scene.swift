@@ -11,7 +11,8 @@ struct Scene {
   let clock: ManualClock
   let reviews: ReviewBox
 
-  typealias Behaviour = @Sendable (GenerationRequest, GenerationStream.Continuation) async throws(GenerationError) -> Void
+  typealias Behaviour =
+    @Sendable (GenerationRequest, GenerationStream.Continuation) async throws(GenerationError) -> Void
 
   init(
     _ models: [VirtualModel], traces: TraceStore = TraceStore(), members: [String: Behaviour]
