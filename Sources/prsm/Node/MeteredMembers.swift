@@ -6,22 +6,28 @@ import Synchronization
 /// Sets aside and settles what the members of virtual models take, call by call, on the account of whoever asked. So a
 /// budget that ends in the middle ends the calls, and the sum of the account is what providers billed.
 final class MeteredMembers: ModelProvider {
+  private struct Books: Sendable {
+    var meter: any RequestMeter
+    var prices: @Sendable () -> PriceList
+  }
+
   private let members: any ModelProvider
-  private let account = Mutex<(meter: any RequestMeter, metering: NodeMetering)?>(nil)
+  private let books = Mutex<Books?>(nil)
 
   init(_ members: any ModelProvider) {
     self.members = members
   }
 
   /// The account is made of the providers, and so comes after them.
-  func use(_ meter: any RequestMeter, _ metering: NodeMetering) {
-    account.withLock { $0 = (meter, metering) }
+  func use(_ meter: any RequestMeter, prices: @escaping @Sendable () -> PriceList) {
+    books.withLock { $0 = Books(meter: meter, prices: prices) }
   }
 
   /// What tokens cost, in 10^-12 of the currency.
   func price(of model: String, provider: String, _ usage: Usage) -> Int128? {
-    let metering = account.withLock { $0?.metering }
-    return metering.map { $0.configuration.prices.price(of: model, provider: provider).cost(usage).pico }
+    // What the node's own cache answers costs nothing.
+    guard provider != CachingProvider.name else { return 0 }
+    return books.withLock { $0 }.map { $0.prices().price(of: model, provider: provider).cost(usage).pico }
   }
 
   func models() async -> [ModelDescriptor] { await members.models() }
@@ -31,42 +37,42 @@ final class MeteredMembers: ModelProvider {
   }
 
   func generate(_ request: GenerationRequest) async throws(GenerationError) -> GenerationStream {
-    guard let meter = account.withLock({ $0?.meter }) else { return try await members.generate(request) }
+    guard let meter = books.withLock({ $0 })?.meter else { return try await members.generate(request) }
     let work = MeteredWork(kind: .generation(request), principal: Principal(tenant: request.context.tenant))
     let reservation = if let ready = try meter.reserveNow(work) { ready } else { try await meter.reserve(work) }
     let admission = reservation.admission
     var request = request
     if let model = admission.model { request.model = model }
     request.fallbacks = admission.fallbacks
-    var account = MemberAccount(reservation, recordsEvents: admission.recordsEvents)
+    var call = MemberAccount(reservation, recordsEvents: admission.recordsEvents)
     do throws(GenerationError) {
       let answer: GenerationStream
       if let known = admission.answer { answer = .events(known) } else { answer = try await members.generate(request) }
-      return relay(answer, account)
+      return relay(answer, call)
     } catch {
-      await account.settle(error)
+      await call.settle(error)
       throw error
     }
   }
 
-  private func relay(_ answer: GenerationStream, _ account: MemberAccount) -> GenerationStream {
+  private func relay(_ answer: GenerationStream, _ call: MemberAccount) -> GenerationStream {
     let (stream, continuation) = GenerationStream.make()
     // The bridge between two streams: it ends when either does, and is cancelled when nobody reads any more. The account is
     // settled before the reader hears of the end.
     let pump = Task {
-      var account = account
+      var call = call
       do {
         for try await event in answer {
-          account.note(event)
+          call.note(event)
           if case .finished = event { break }
           guard await continuation.send(event) else { throw GenerationError(.cancelled, "the reader went away") }
         }
-        await account.settle(nil)
-        if let completion = account.completion { continuation.yield(.finished(completion)) }
+        await call.settle(nil)
+        if let completion = call.completion { continuation.yield(.finished(completion)) }
         continuation.finish()
       } catch {
         let failure = error as? GenerationError ?? GenerationError(.internal, "\(error)")
-        await account.settle(failure)
+        await call.settle(failure)
         continuation.finish(throwing: failure)
       }
     }

@@ -63,7 +63,7 @@ struct Node {
       configuration, origin: origin, environment: environment, folder: folder, ring: ring, store: store,
       database: database, providers: providers, virtual: virtual, upstreams: upstreams, metrics: metrics, logger: logger
     )
-    virtual.members.use(account.meter, account.metering)
+    virtual.members.use(account.meter) { account.metering.configuration.prices }
     let gateway = try gateway(
       providers, [virtual.module], authenticator, readiness, account, database, observation
     ) { address in
