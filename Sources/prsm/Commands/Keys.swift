@@ -2,6 +2,7 @@ import Access
 import ArgumentParser
 import Foundation
 import ModelInterface
+import Postgres
 import Storage
 
 /// `prsm keys`: who may use the node.

@@ -121,6 +121,7 @@ struct ConfigurationSources {
 
   /// Variables that are not settings of a node.
   static let otherVariables = [
-    "PRSM_API", "PRSM_API_KEY", "PRSM_CONFIG", "PRSM_CACHE_DIR", "PRSM_LLAMA_PREFIX", "PRSM_WARNINGS_AS_ERRORS",
+    "PRSM_API", "PRSM_API_KEY", "PRSM_CONFIG", "PRSM_CACHE_DIR", "PRSM_LLAMA_PREFIX", "PRSM_TEST_DATABASE_URL",
+    "PRSM_WARNINGS_AS_ERRORS",
   ]
 }

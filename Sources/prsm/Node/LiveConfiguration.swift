@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import Metering
 import ModelInterface
+import Orchestration
 import Providers
 import Synchronization
 

@@ -3,6 +3,7 @@ import Gateway
 import Logging
 import ModelInterface
 import Orchestration
+import Providers
 import ServiceLifecycle
 
 /// The virtual models of a node, with what belongs to them: the account of their members, their routes, and the delivery of

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Logging
 import ModelInterface
 import NIOCore
+import NIOHTTP1
 import Orchestration
 import ServiceLifecycle
 
