@@ -37,7 +37,7 @@ package struct FallbackProvider: ModelProvider {
     attempt.fallbacks = []
     for next in request.fallbacks.prefix(Self.limit - 1) {
       do throws(GenerationError) {
-        return try await begun(attempt)
+        return try await begun(attempt, instead: attempt.model == request.model ? nil : request.model)
       } catch {
         guard Self.isWorthAnother(error), attempt.context.deadline.map({ $0 > .now }) ?? true, !Task.isCancelled else {
           throw error
@@ -46,19 +46,26 @@ package struct FallbackProvider: ModelProvider {
         attempt.model = next
       }
     }
-    return try await begun(attempt)
+    return try await begun(attempt, instead: attempt.model == request.model ? nil : request.model)
   }
 
   /// The answer, once its first piece is there.
-  private func begun(_ request: GenerationRequest) async throws(GenerationError) -> GenerationStream {
+  ///
+  /// - Parameter failed: the model that failed before; the answer's notes say so.
+  private func begun(
+    _ request: GenerationRequest, instead failed: String? = nil
+  ) async throws(GenerationError) -> GenerationStream {
     let stream = try await provider.generate(request)
     var read: [GenerationEvent] = []
     let iterator = stream.makeAsyncIterator()
     do {
       while let event = try await iterator.next() {
-        read.append(event)
-        if case .started = event { continue }
-        break
+        guard case .started(var start) = event else {
+          read.append(event)
+          break
+        }
+        if let failed { start.notes["x-prsm-fallback"] = "from=\(failed); model=\(start.model)" }
+        read.append(.started(start))
       }
     } catch {
       throw error as? GenerationError ?? GenerationError(.internal, "the answer broke off: \(error)")

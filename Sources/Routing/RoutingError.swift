@@ -10,8 +10,8 @@ package enum RoutingError: Error, Sendable, Equatable, CustomStringConvertible {
   case unsupportedVersion(found: Int, supported: Int)
   /// A name that begins with `auto` is not one of those that exist.
   case unknownPolicy(name: String)
-  /// No candidate passes the hard constraints; `reasons` says why, a line a candidate.
-  case noCandidate(reasons: [String])
+  /// No candidate passes the hard constraints; `reasons` says why, a line a candidate, and `exclusions` in numbers.
+  case noCandidate(reasons: [String], exclusions: [Exclusion] = [])
   /// A setting is outside its range.
   case invalidSetting(name: String, expected: String, found: String)
 
@@ -29,7 +29,7 @@ package enum RoutingError: Error, Sendable, Equatable, CustomStringConvertible {
     case .unknownPolicy(let name):
       "routing policy \"\(name)\": expected auto, auto:cheap, auto:best, auto:fast, auto:N% (N from 0 to 100), or a name"
         + " from the configuration"
-    case .noCandidate(let reasons):
+    case .noCandidate(let reasons, _):
       "no model can take this request: " + reasons.joined(separator: "; ") + "; relax a constraint or add a model"
     case .invalidSetting(let name, let expected, let found):
       "routing setting \(name): expected \(expected), found \(found)"

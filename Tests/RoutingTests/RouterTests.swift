@@ -79,9 +79,9 @@ import Testing
     } catch {
       #expect(
         error
-          == .noCandidate(reasons: [
-            "small is down", "large runs on upstream, the request must stay on this machine",
-          ]))
+          == .noCandidate(
+            reasons: ["small is down", "large runs on upstream, the request must stay on this machine"],
+            exclusions: [.health(.down), .notLocal(.upstream)]))
     }
     #expect(throws: RoutingError.noCandidate(reasons: [])) {
       try router.decide(RouteRequest(prompt: "Hi"), among: [], policy: .balanced(), seed: 1)

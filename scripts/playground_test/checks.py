@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from . import conversation, failing, modules, orchestration, surface
+from . import conversation, failing, modules, orchestration, reports, surface
 from .browser import Browser, BrowserError, Page
 from .playground import Failed, Playground
 
@@ -28,6 +28,9 @@ CHECKS = (
     conversation.kept,
     orchestration.orchestration,
     surface.quiet,
+    reports.routing,
+    reports.cost,
+    reports.back,
     failing.busy,
     failing.key,
     failing.lost,

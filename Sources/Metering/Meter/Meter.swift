@@ -190,6 +190,11 @@ package final class Meter: Sendable {
     }
   }
 
+  /// Whether ``decideNow(_:)`` will decide on work of an account.
+  package func isReady(for account: Account) -> Bool {
+    commit.countersNow(BudgetBook(policy: policy).counters(of: account, at: now())) != nil
+  }
+
   /// What an account may still spend on one request, by the tightest of its budgets; nil where none is in force, or what is
   /// spent is not in memory.
   package func remaining(of account: Account) -> Money? {

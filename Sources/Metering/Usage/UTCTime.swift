@@ -1,3 +1,5 @@
+import Synchronization
+
 /// An instant of the UTC calendar, between the years 1970 and 9999. Budgets, events and reports know no other time.
 package struct UTCTime: Sendable, Hashable, Comparable {
   /// Since 1970-01-01T00:00:00Z.
@@ -66,15 +68,24 @@ package struct UTCTime: Sendable, Hashable, Comparable {
   package var nextDay: UTCTime { UTCTime(seconds: Int64(day + 1) * 86_400) }
 
   /// `2026-11-24`.
-  package var dayText: String {
-    let (year, month, day) = date
-    return "\(Self.padded(year, 4))-\(Self.padded(month, 2))-\(Self.padded(day, 2))"
-  }
+  package var dayText: String { texts.day }
 
   /// `2026-11`.
-  package var monthText: String {
-    let (year, month, _) = date
-    return "\(Self.padded(year, 4))-\(Self.padded(month, 2))"
+  package var monthText: String { texts.month }
+
+  /// The texts of the day that was asked for last: nearly always today, and several times for each request.
+  private static let latest = Mutex((number: -1, day: "", month: ""))
+
+  private var texts: (day: String, month: String) {
+    let number = day
+    return Self.latest.withLock { latest in
+      if latest.number != number {
+        let (year, month, day) = date
+        let text = "\(Self.padded(year, 4))-\(Self.padded(month, 2))"
+        latest = (number, "\(text)-\(Self.padded(day, 2))", text)
+      }
+      return (latest.day, latest.month)
+    }
   }
 
   /// `2026-11-24T03:55:05Z`.

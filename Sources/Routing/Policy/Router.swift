@@ -79,7 +79,9 @@ package struct Router: Sendable {
     let considered = weigh(request, candidates, features, &generator)
     let eligible = considered.filter { $0.excluded == nil }
     guard !eligible.isEmpty else {
-      throw .noCandidate(reasons: considered.map { "\($0.name) \($0.excluded?.description ?? "")" })
+      throw .noCandidate(
+        reasons: considered.map { "\($0.name) \($0.excluded?.description ?? "")" },
+        exclusions: considered.compactMap(\.excluded))
     }
     var decision = RouteDecision(
       policy: policy, profile: features.profile, seed: seed, chosen: "", basis: .policy, greedy: "",

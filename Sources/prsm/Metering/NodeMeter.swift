@@ -74,6 +74,8 @@ struct NodeMeter: RequestMeter {
     _ request: GenerationRequest, _ work: MeteredWork, _ cached: CacheLookup?
   ) throws(GenerationError) -> (any MeterReservation)? {
     let account = metering.account(of: work.principal.tenant)
+    // A choice that is made is counted, so it is not made twice.
+    if routing.isRouted(request.model), !metering.meter.isReady(for: account) { return nil }
     var route = try route(request, work, account, nil)
     guard var decision = metering.meter.decideNow(metered(request, account, route)) else { return nil }
     while let next = try rerouted(&route, after: decision) {
@@ -140,7 +142,8 @@ struct NodeMeter: RequestMeter {
     if !grant.replaced.isEmpty {
       admission.headers.append(("x-prsm-budget", "downgraded; model=\(grant.model)"))
     }
-    guard let cached else {
+    // The answer of a cheaper model, taken for want of money, is no answer to be given again.
+    guard let cached, grant.model == route?.model ?? request.model else {
       return NodeReservation(grant, admission: admission, metering: metering, route: route, routing: routing)
     }
     metering.cache.missed()

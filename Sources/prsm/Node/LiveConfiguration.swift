@@ -32,6 +32,8 @@ final class LiveConfiguration: Sendable {
   }
 
   let file: String
+  /// What the file looked like when it was read first.
+  private let firstStamp: FileStamp?
   private let origin: ConfigurationOrigin
   private let environment: [String: String]
   private let started: Configuration
@@ -58,6 +60,7 @@ final class LiveConfiguration: Sendable {
     let name = origin.file(environment: environment)
     // So that it is still the same file should the working directory change.
     file = URL(fileURLWithPath: name).standardizedFileURL.path
+    firstStamp = FileStamp(path: file)
     state = Mutex(
       State(
         configuration: configuration,
@@ -80,7 +83,7 @@ final class LiveConfiguration: Sendable {
 
   /// Watches the file until the task is cancelled.
   func watch() async {
-    var applied = FileStamp(path: file)
+    var applied = firstStamp
     var seen = applied
     var isMissing = false
     while !Task.isCancelled {

@@ -20,27 +20,16 @@ extension NodeRouting {
     let drawn = seed &+ state.counter &* 0x9E37_79B9_7F4A_7C15
     var decision: RouteDecision
     do throws(RoutingError) {
-      if let model = plan.arm {
-        // The arm's model if it can take the request; else whatever else can.
-        var only = route
-        only.constraints.allowedModels = [model]
-        only.session = nil
-        if let fixed = try? state.router.decide(
-          only, among: state.candidates, policy: plan.policy, seed: drawn, features: features, at: time)
-        {
-          decision = fixed
-          decision.basis = .experiment
-        } else {
-          route.session = nil
-          decision = try state.router.decide(
-            route, among: state.candidates, policy: plan.policy, seed: drawn, features: features, at: time)
-        }
-      } else {
-        decision = try state.router.decide(
-          route, among: state.candidates, policy: plan.policy, seed: drawn, features: features, at: time)
+      // The side of an experiment is fixed by its unit, not by what a conversation used before.
+      if plan.arm != nil { route.session = nil }
+      decision = try state.router.decide(
+        route, among: state.candidates, policy: plan.policy, seed: drawn, features: features, at: time)
+      if let model = plan.arm, decision.candidates.contains(where: { $0.name == model && $0.excluded == nil }) {
+        decision.chosen = model
+        decision.basis = .experiment
       }
     } catch {
-      throw GenerationError(.unavailable, Self.sentence(error))
+      throw GenerationError(kind(of: error), sentence(error))
     }
     return RouteTicket(
       id: "route-\(String(seed, radix: 36).suffix(6))-\(state.counter)", request: request, decision: decision,
@@ -80,6 +69,26 @@ extension NodeRouting {
       throw GenerationError(.modelNotFound, Self.sentence(error))
     }
     throw GenerationError(.modelNotFound, "this node has no model and no policy `\(name)`")
+  }
+
+  /// What stands in the way of every candidate that could be asked at all decides how the client is told.
+  private static func kind(of error: RoutingError) -> GenerationError.Kind {
+    guard case .noCandidate(_, let exclusions) = error, !exclusions.isEmpty else { return .unavailable }
+    var longest = (limit: 0, requested: 0)
+    var (isLong, isDear) = (0, 0)
+    for exclusion in exclusions {
+      switch exclusion {
+      case .contextWindow(let needed, let window):
+        isLong += 1
+        longest = (max(longest.limit, window), needed)
+      case .budget: isDear += 1
+      case .health: return .unavailable
+      default: break
+      }
+    }
+    if isDear > 0 { return .budgetExceeded }
+    if isLong > 0 { return .contextLengthExceeded(limit: longest.limit, requested: longest.requested) }
+    return .unavailable
   }
 
   private static func sentence(_ error: RoutingError) -> String {

@@ -35,7 +35,7 @@ import Testing
     let yaml = Self.prices + "budgets:\n  - { for: key, per: day, limit: 0.000100 }\nlimits: { output-tokens: 4 }\n"
     try await AccountNode.with(yaml) { node async throws in
       var statuses: [Int] = []
-      for _ in 0..<6 { statuses.append(try await node.chat("a b c d").status) }
+      for _ in 0..<12 { statuses.append(try await node.chat("a b c d").status) }
       #expect(statuses.first == 200 && statuses.last == 429, "\(statuses)")
       let refused = try await node.chat("a b c d")
       #expect(refused.json["error"]?["code"] == "insufficient_quota")
@@ -106,9 +106,9 @@ import Testing
   }
 
   @Test func workOfLowPriorityWaitsForItsTurn() async throws {
-    let yaml = "rates:\n  - { for: key, requests-per-minute: 60 }\ncost: { defer-time: 20s }\n"
+    let yaml = "rates:\n  - { for: key, requests-per-minute: 12 }\ncost: { defer-time: 20s }\n"
     try await AccountNode.with(yaml) { node async throws in
-      for _ in 0..<60 { #expect(try await node.chat("a").status == 200) }
+      for _ in 0..<12 { #expect(try await node.chat("a").status == 200) }
       #expect(try await node.chat("a").status == 429)
       let waited = try await node.chat("a", headers: [("x-prsm-priority", "-1")])
       #expect(waited.status == 200)
