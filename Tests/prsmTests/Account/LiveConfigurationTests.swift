@@ -41,9 +41,11 @@ import Testing
       provider: upstreams.provider, upstreams: upstreams.provider, isVirtual: { _ in false })
     let routing = try NodeRouting(
       configuration.routing, source: source, metering: metering, usualMaximum: 16, logger: logger)
+    let virtual = try await VirtualModelsPart(
+      configuration, local: upstreams.provider, real: upstreams.provider, environment: environment, logger: logger)
     let live = try LiveConfiguration(
-      configuration, origin: origin, environment: environment, upstreams: upstreams, metering: metering,
-      routing: routing, logger: logger)
+      configuration, origin: origin, environment: environment, upstreams: upstreams, virtual: virtual,
+      metering: metering, routing: routing, logger: logger)
     var failure: (any Error)?
     do { try await body(live, upstreams, metering, routing, path) } catch { failure = error }
     await metering.meter.close()
