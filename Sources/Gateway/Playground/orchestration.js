@@ -227,7 +227,7 @@ function bar(from, to, whole) {
 function verdictRow(verdict) {
   const numbers = [
     typeof verdict.value === "number" ? shortNumber(verdict.value) : null,
-    typeof verdict.threshold === "number" ? `of ${shortNumber(verdict.threshold)} asked for` : null,
+    typeof verdict.threshold === "number" ? `(at least ${shortNumber(verdict.threshold)} is asked for)` : null,
   ].filter(Boolean).join(" ");
   return element(
     "li",
