@@ -22,7 +22,7 @@ def orchestration(test):
     test.send("Name three colours of the rainbow.")
     test.page.wait(f"{PANEL}?.hidden === false", FIRST_TOKEN_SECONDS, "the panel")
     # It is open while the answer is made; one that was in the cache was there at once.
-    test.page.evaluate(f"{PANEL}.open = true")
+    test.page.evaluate(f"{PANEL}.setAttribute('open', '')")
     test.page.wait(f"{PANEL}.querySelectorAll('.call').length > 0", FIRST_TOKEN_SECONDS, "the first call")
     test.page.wait(f"{PANEL}.querySelectorAll('.call.running').length > 0 || {PANEL}.querySelectorAll('.mark').length > 0", STEP_SECONDS, "a call at work")
     test.shoot("orchestration-running-1440-light")
@@ -41,7 +41,7 @@ def orchestration(test):
     # After a reload the node is asked once the panel is opened.
     test.page.open(test.base + "/")
     test.page.wait(f"{PANEL}?.hidden === false && !{PANEL}.open", STEP_SECONDS, "the closed panel after a reload")
-    test.page.evaluate(f"{PANEL}.open = true")
+    test.page.evaluate(f"{PANEL}.setAttribute('open', '')")
     test.page.wait(f"{PANEL}.querySelectorAll('.call').length > 0", STEP_SECONDS, "the calls, read from the node")
     test.page.evaluate(
         "(() => { const field = document.getElementById('model'); field.value = " + repr(test.model) + ";"
