@@ -20,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PROMPT_PRICE, COMPLETION_PRICE = Decimal("0.00001"), Decimal("0.00003")  # a token: 10 and 30 a million
 BUDGET = Decimal("0.80")
-LEASE = 60
+LEASE = 8  # seconds
 
 
 class Upstream(BaseHTTPRequestHandler):
@@ -74,6 +74,15 @@ class Upstream(BaseHTTPRequestHandler):
             self.wfile.write(data.encode())
         except OSError:
             pass  # The node was killed.
+
+
+class Server(ThreadingHTTPServer):
+    """Takes it as it comes that a node is killed."""
+
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        pass
 
 
 class Node:
@@ -147,8 +156,7 @@ def main(binary):
     schema = f"acceptance_{os.getpid()}"
     sql(server, f"CREATE SCHEMA {schema}")
     url = server + ("&" if "?" in server else "?") + f"options=-csearch_path%3D{schema}"
-    upstream = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
-    upstream.daemon_threads = True
+    upstream = Server(("127.0.0.1", 0), Upstream)
     threading.Thread(target=upstream.serve_forever, daemon=True).start()
     folder = tempfile.mkdtemp(prefix="prsm-replicas-")
     with open(os.path.join(folder, "prsm.yaml"), "w") as file:
@@ -157,7 +165,7 @@ def main(binary):
             "prices:\n  paid: {input: 10, output: 30}\n"
             f"budgets:\n  - {{for: node, per: month, limit: {BUDGET}}}\n"
         )
-    environment = os.environ | {"PRSM_DATABASE_URL": url}
+    environment = os.environ | {"PRSM_DATABASE_URL": url, "PRSM_DATABASE_LEASE": f"{LEASE}s"}
     nodes = []
     try:
         key = subprocess.run(

@@ -8,6 +8,7 @@ struct Configuration: Sendable {
   var key: String?
   var apiKey: Secret?
   var databaseURL: Secret?
+  var databaseLease: Duration
   var requiresKey: Bool?
   var allowsAnonymous: Bool
   var allowsPlaintext: Bool
@@ -45,6 +46,7 @@ struct Configuration: Sendable {
     key = sources.value(Settings.key)
     apiKey = sources.value(Settings.apiKey)
     databaseURL = sources.value(Settings.databaseURL)
+    databaseLease = sources.value(Settings.databaseLease)
     requiresKey = sources.value(Settings.requiresKey)
     allowsAnonymous = sources.value(Settings.allowsAnonymous)
     allowsPlaintext = sources.value(Settings.allowsPlaintext)

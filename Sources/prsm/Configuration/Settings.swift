@@ -20,6 +20,10 @@ enum Settings {
   static let databaseURL = Setting(
     "database.url", Form<Secret>.secret.optional, default: nil, "none: SQLite in the data folder",
     "A PostgreSQL database in which replicas share keys, budgets, rate limits and usage.")
+  static let databaseLease = Setting(
+    "database.lease", .duration(.seconds(4) ... .seconds(3_600)), default: .seconds(60), "60s",
+    "How long after a replica was last heard of what it had set aside counts as spent; it is heard of four times as often."
+  )
   static let requiresKey = Setting(
     "access.require-key", Form<Bool>.truth.optional, default: nil, "`true` where a key exists, or off loopback",
     "Whether requests need an API key.")
@@ -94,7 +98,7 @@ enum Settings {
     [
       listen.outline, dataDir.outline,
       certificate.outline, key.outline,
-      apiKey.outline, requiresKey.outline, databaseURL.outline,
+      apiKey.outline, requiresKey.outline, databaseURL.outline, databaseLease.outline,
       defaultModel.outline, preload.outline, memory.outline, cacheTokens.outline, parallel.outline, threads.outline,
       aliases.outline, upstreams.outline, virtualModels.outline,
       bodySize.outline, outputTokens.outline, requestTime.outline, connections.outline, shutdownTime.outline,

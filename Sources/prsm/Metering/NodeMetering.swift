@@ -69,6 +69,7 @@ final class NodeMetering: Sendable {
   ) async throws(CommandFailure) -> NodeMetering {
     var options = MeterOptions()
     options.isShared = isShared
+    options.lease = configuration.databaseLease
     if !isShared { options.journal = folder.path + "/usage-journal" }
     let resolution = NameResolution(configuration)
     do throws(UsageStoreError) {

@@ -157,6 +157,7 @@ extension Configuration {
       (Settings.listen.path, listen == next.listen), (Settings.dataDir.path, dataDir == next.dataDir),
       (Settings.certificate.path, certificate == next.certificate), (Settings.key.path, key == next.key),
       (Settings.databaseURL.path, databaseURL == next.databaseURL),
+      (Settings.databaseLease.path, databaseLease == next.databaseLease),
       (Settings.apiKey.path, apiKey == next.apiKey), (Settings.requiresKey.path, requiresKey == next.requiresKey),
       (Settings.allowsAnonymous.path, allowsAnonymous == next.allowsAnonymous),
       (Settings.allowsPlaintext.path, allowsPlaintext == next.allowsPlaintext),
