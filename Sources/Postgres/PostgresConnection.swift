@@ -61,8 +61,9 @@ final class PostgresConnection {
       PQfinish(handle)
       return PostgresError(kind, reason)
     }
-    // Where the address itself is wrong, nothing has been tried.
-    guard PQstatus(handle) != CONNECTION_BAD else { throw failure(.badAddress) }
+    guard PQstatus(handle) != CONNECTION_BAD else {
+      throw failure(isAddress(settings.address) ? .unreachable : .badAddress)
+    }
     let end = ContinuousClock.now + settings.connectTime
     var state = PGRES_POLLING_WRITING
     while state != PGRES_POLLING_OK {
@@ -74,6 +75,13 @@ final class PostgresConnection {
       state = PQconnectPoll(handle)
     }
     return handle
+  }
+
+  /// Whether an address can be read at all.
+  private static func isAddress(_ text: String) -> Bool {
+    guard let options = PQconninfoParse(text, nil) else { return false }
+    PQconninfoFree(options)
+    return true
   }
 
   /// Runs one statement.

@@ -25,7 +25,8 @@ struct NodeDatabase: Sendable {
   ) async throws(CommandFailure) -> NodeDatabase? {
     guard let secret = configuration.databaseURL else { return nil }
     var options = PostgresPool.Options()
-    options.time = .seconds(15)
+    options.time = .seconds(10)
+    options.statementTime = .seconds(10)
     let pool = PostgresPool(address: try secret.reveal(environment: environment), options: options)
     let end = ContinuousClock.now + startTime
     while true {
