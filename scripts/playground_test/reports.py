@@ -64,7 +64,7 @@ def cost(test):
     test.page.open(test.base + "/playground/cost.html")
     test.page.wait("document.querySelectorAll('#lines tbody tr').length > 0", STEP_SECONDS, "what was used")
     require("Requests" in test.text("#sums"), "the sums are missing")
-    require(test.text("#forecast") != "", "the forecast is missing")
+    test.page.wait("document.getElementById('forecast').textContent !== ''", STEP_SECONDS, "the forecast")
     test.page.evaluate(
         "(() => { const field = document.getElementById('range-by'); field.value = 'day';"
         " field.dispatchEvent(new Event('change', { bubbles: true })) })()"

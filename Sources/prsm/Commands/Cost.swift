@@ -44,7 +44,12 @@ private struct AccountSource {
       {
         store = database.usage
       } else {
-        store = SQLiteUsageStore(try NodeStore.open(in: DataFolder(path: configuration.dataDir)))
+        let folder = DataFolder(path: configuration.dataDir)
+        store = SQLiteUsageStore(try NodeStore.open(in: folder))
+        let rest = (try? FileManager.default.contentsOfDirectory(atPath: NodeMetering.journal(in: folder))) ?? []
+        if !rest.isEmpty {
+          Output.note("a node was killed; its last requests are on the account once a node has started on this folder")
+        }
       }
       let policy = configuration.cost.policy
       let now = NodeMetering.now()

@@ -53,9 +53,7 @@ struct NodeMeter: RequestMeter {
       let embedding = await routing.embedding(of: request, by: embedder)
       var route = try route(request, work, account, embedding)
       var decision = await decide(metered(request, account, route))
-      while let next = try rerouted(&route, after: decision) {
-        decision = await decide(metered(next, account, route))
-      }
+      while rerouted(&route, after: decision) { decision = await decide(metered(request, account, route)) }
       return try reservation(decision, request, route, cached)
     }
   }
@@ -78,8 +76,8 @@ struct NodeMeter: RequestMeter {
     if routing.isRouted(request.model), !metering.meter.isReady(for: account) { return nil }
     var route = try route(request, work, account, nil)
     guard var decision = metering.meter.decideNow(metered(request, account, route)) else { return nil }
-    while let next = try rerouted(&route, after: decision) {
-      guard let again = metering.meter.decideNow(metered(next, account, route)) else { return nil }
+    while rerouted(&route, after: decision) {
+      guard let again = metering.meter.decideNow(metered(request, account, route)) else { return nil }
       decision = again
     }
     // Whoever can wait is decided on again where waiting is allowed.
@@ -97,15 +95,15 @@ struct NodeMeter: RequestMeter {
       request, allowed: work.principal.models, embedding: embedding, remaining: metering.meter.remaining(of: account))
   }
 
-  /// Where the budget does not allow the model that routing chose, the next that it does.
-  private func rerouted(
-    _ route: inout RouteTicket?, after decision: MeteringDecision
-  ) throws(GenerationError) -> GenerationRequest? {
-    guard var ticket = route, case .refused(let refusal) = decision, !refusal.isRate,
-      let next = ticket.cheaperThanChosen()
-    else { return nil }
+  /// Where the budget does not allow the model that routing chose, takes the next that is cheaper.
+  ///
+  /// - Returns: false where there is nothing to decide anew.
+  private func rerouted(_ route: inout RouteTicket?, after decision: MeteringDecision) -> Bool {
+    guard var ticket = route, case .refused(let refusal) = decision, !refusal.isRate, ticket.cheaperThanChosen() else {
+      return false
+    }
     route = ticket
-    return next
+    return true
   }
 
   private func metered(_ request: GenerationRequest, _ account: Account, _ route: RouteTicket?) -> MeteredRequest {

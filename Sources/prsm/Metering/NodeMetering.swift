@@ -70,7 +70,7 @@ final class NodeMetering: Sendable {
     var options = MeterOptions()
     options.isShared = isShared
     options.lease = configuration.databaseLease
-    if !isShared { options.journal = folder.path + "/usage-journal" }
+    if !isShared { options.journal = journal(in: folder) }
     let resolution = NameResolution(configuration)
     do throws(UsageStoreError) {
       let meter = try await Meter.open(
@@ -83,6 +83,9 @@ final class NodeMetering: Sendable {
       throw .unavailable("the account of the node cannot be opened: \(error)")
     }
   }
+
+  /// Where a node that shares its account with no other keeps its journal.
+  static func journal(in folder: DataFolder) -> String { folder.path + "/usage-journal" }
 
   /// The time of day.
   static let now: @Sendable () -> UTCTime = {

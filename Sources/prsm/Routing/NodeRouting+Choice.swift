@@ -3,19 +3,35 @@ import ModelInterface
 import Routing
 
 extension NodeRouting {
+  /// What of a request a choice is made by, read before the lock is taken: prompts may be long.
+  struct Question: Sendable {
+    let request: GenerationRequest
+    var route: RouteRequest
+    let features: PromptFeatures
+    /// Stands for the prompt of a conversation, to notice when it is asked again.
+    let hash: Int
+
+    init(_ request: GenerationRequest, usualMaximum: Int, embedding: [Float]?) {
+      self.request = request
+      route = RouteRequest(request, usualMaximum: usualMaximum, embedding: embedding, constraints: .init())
+      features = PromptFeatures(route.prompt, embedding: embedding)
+      hash = request.context.session == nil ? 0 : request.prompt.hashValue
+    }
+  }
+
   /// Makes a choice and counts it in `state`.
   static func ticket(
-    _ request: GenerationRequest, in state: inout State, allowed: Set<String>?, embedding: [Float]?, remaining: Money?,
-    usualMaximum: Int, seed: UInt64, time: Double
+    _ question: Question, in state: inout State, allowed: Set<String>?, remaining: Money?, seed: UInt64, time: Double
   ) throws(GenerationError) -> RouteTicket {
+    let (request, features) = (question.request, question.features)
     let plan = try plan(for: request.model, unit: request.context.session ?? request.context.requestID, state)
     var constraints = plan.constraints
     if let allowed {
       constraints.allowedModels = constraints.allowedModels.map { $0.filter(allowed.contains) } ?? allowed.sorted()
     }
     if let remaining { constraints.budgetMicros = Int(clamping: remaining.pico / 1_000_000) }
-    var route = RouteRequest(request, usualMaximum: usualMaximum, embedding: embedding, constraints: constraints)
-    let features = PromptFeatures(route.prompt, embedding: embedding)
+    var route = question.route
+    route.constraints = constraints
     state.counter += 1
     let drawn = seed &+ state.counter &* 0x9E37_79B9_7F4A_7C15
     var decision: RouteDecision

@@ -76,7 +76,10 @@ extension NodeRouting {
 
   /// What has been learned, by name, for ``init(_:source:metering:usualMaximum:kept:metrics:logger:)`` after a restart.
   func kept() -> [String: Data] {
-    let copy = state.withLock { $0 }
+    // Not the whole state: what is held on to here would have to be copied at the next choice.
+    let copy = state.withLock {
+      (configuration: $0.configuration, router: $0.router, experiments: $0.experiments, canaries: $0.canaries)
+    }
     let encoder = JSONEncoder()
     var values: [String: Data] = [:]
     values["router"] = try? encoder.encode(copy.router.memory)
@@ -91,6 +94,26 @@ extension NodeRouting {
       values["predictor-file"] = Self.digest(data)
     }
     return values
+  }
+
+  /// How everything stands, for whoever asks.
+  struct Standing: Sendable {
+    var configuration: RoutingConfiguration
+    var candidates: [Candidate]
+    var experiments: [String: ABExperiment]
+    var canaries: [String: CanaryRelease]
+    var predicts: [String]
+    var decisions: Int
+    var explored: Int
+  }
+
+  func standing() -> Standing {
+    state.withLock { state in
+      Standing(
+        configuration: state.configuration, candidates: state.candidates, experiments: state.experiments,
+        canaries: state.canaries, predicts: state.router.predictor?.models ?? [], decisions: state.router.decisions,
+        explored: state.router.explored)
+    }
   }
 
   /// Puts another configuration in force; what has been learned stays.

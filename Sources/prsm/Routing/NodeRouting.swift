@@ -94,13 +94,13 @@ final class NodeRouting: Sendable {
     _ request: GenerationRequest, allowed: Set<String>?, embedding: [Float]?, remaining: Money?
   ) throws(GenerationError) -> RouteTicket {
     let time = Self.now()
+    let question = Question(request, usualMaximum: usualMaximum, embedding: embedding)
     let result: Result<RouteTicket, GenerationError> = state.withLock { state in
       do throws(GenerationError) {
         let ticket = try Self.ticket(
-          request, in: &state, allowed: allowed, embedding: embedding, remaining: remaining,
-          usualMaximum: usualMaximum, seed: run, time: time)
+          question, in: &state, allowed: allowed, remaining: remaining, seed: run, time: time)
         state.log.add(RouteRecord(ticket: ticket, time: time))
-        Self.noteRetry(ticket, in: &state, at: time)
+        Self.noteRetry(ticket, prompt: question.hash, in: &state, at: time)
         state.hasChanged = true
         return .success(ticket)
       } catch {
@@ -118,13 +118,13 @@ final class NodeRouting: Sendable {
   ) throws(GenerationError) -> RouteTicket {
     var copy = state.withLock { $0 }
     return try Self.ticket(
-      request, in: &copy, allowed: allowed, embedding: nil, remaining: remaining, usualMaximum: usualMaximum, seed: run,
-      time: Self.now())
+      Question(request, usualMaximum: usualMaximum, embedding: nil), in: &copy, allowed: allowed, remaining: remaining,
+      seed: run, time: Self.now())
   }
 
   /// A request was admitted, with that model.
   func began(_ ticket: RouteTicket, model: String) {
-    decisions(ticket.request.model, model, ticket.decision.basis.rawValue).add(1)
+    decisions(ticket.name, model, ticket.decision.basis.rawValue).add(1)
     state.withLock { state in
       guard var record = state.log[ticket.id] else { return }
       record.ticket = ticket
@@ -222,10 +222,9 @@ final class NodeRouting: Sendable {
   }
 
   /// A conversation that asks the same again, without more said in between, did not like the answer.
-  private static func noteRetry(_ ticket: RouteTicket, in state: inout State, at time: Double) {
-    guard let session = ticket.request.context.session else { return }
-    let key = "\(ticket.request.context.tenant)\n\(session)"
-    let hash = ticket.request.prompt.hashValue
+  private static func noteRetry(_ ticket: RouteTicket, prompt hash: Int, in state: inout State, at time: Double) {
+    guard let session = ticket.context.session else { return }
+    let key = "\(ticket.context.tenant)\n\(session)"
     if let last = state.lastAsked[key], last.hash == hash, time - last.time <= retryTime,
       let record = state.log[last.route], let outcome = record.outcome, outcome.outcome == "finished",
       let model = outcome.model

@@ -6,7 +6,7 @@ extension RouteTicket {
   /// The choice with every candidate, what excluded it, and its scores.
   var json: JSONObject {
     var object: JSONObject = [
-      "id": .string(id), "request_id": .string(request.context.requestID), "name": .string(request.model),
+      "id": .string(id), "request_id": .string(context.requestID), "name": .string(name),
       "chosen": .string(decision.chosen), "basis": .string(decision.basis.rawValue),
       "policy": decision.policy.json, "best_by_policy": .string(decision.greedy),
       "fallbacks": .array(fallbacks.map { .string($0) }), "header": .string(header),

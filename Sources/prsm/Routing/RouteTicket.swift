@@ -12,8 +12,10 @@ struct RouteTicket: Sendable {
 
   /// Unique within this node.
   let id: String
-  /// What was asked for.
-  let request: GenerationRequest
+  /// The name that was asked for.
+  let name: String
+  /// Who asked. The prompt itself is not kept.
+  let context: RequestContext
   /// What the budget leaves for it; nil for no limit.
   let remaining: Money?
   let features: PromptFeatures
@@ -26,7 +28,8 @@ struct RouteTicket: Sendable {
     remaining: Money?
   ) {
     self.id = id
-    self.request = request
+    name = request.model
+    context = request.context
     self.decision = decision
     self.features = features
     self.arm = arm
@@ -46,16 +49,16 @@ struct RouteTicket: Sendable {
 
   /// Chooses again, the best of those that are cheaper than what was chosen.
   ///
-  /// - Returns: what was asked for; nil where there is none.
-  mutating func cheaperThanChosen() -> GenerationRequest? {
-    guard let chosen = decision.candidates.first(where: { $0.name == decision.chosen }) else { return nil }
+  /// - Returns: false where there is none.
+  mutating func cheaperThanChosen() -> Bool {
+    guard let chosen = decision.candidates.first(where: { $0.name == decision.chosen }) else { return false }
     tried.insert(chosen.name)
     guard let next = decision.ranking.first(where: { $0.costMicros < chosen.costMicros && !tried.contains($0.name) })
-    else { return nil }
+    else { return false }
     decision.chosen = next.name
     decision.basis = .budget
     arm = nil
-    return request
+    return true
   }
 
   /// The value of the `x-prsm-route` header.
@@ -111,14 +114,14 @@ struct RouteLog: Sendable {
   mutating func add(_ record: RouteRecord) {
     let id = record.ticket.id
     records[id] = record
-    byRequest[record.ticket.request.context.requestID] = id
+    byRequest[record.ticket.context.requestID] = id
     if order.count < Self.capacity {
       order.append(id)
       return
     }
     let old = order[head]
     if let forgotten = records.removeValue(forKey: old) {
-      let request = forgotten.ticket.request.context.requestID
+      let request = forgotten.ticket.context.requestID
       if byRequest[request] == old { byRequest[request] = nil }
     }
     order[head] = id

@@ -25,7 +25,9 @@ struct RoutesModule: GatewayModule {
           ], answers: [.json("The choices.", Self.object)])
       ) { request in
         let limit = try Self.limit(request)
-        let records = routing.state.withLock { $0.log }.latest(limit) { Self.isVisible($0, to: request.principal) }
+        let records = routing.state.withLock { state in
+          state.log.latest(limit) { Self.isVisible($0, to: request.principal) }
+        }
         return WholeResponse(
           body: JSONValue.object(["object": "list", "data": .array(records.map(\.json))]).bytes)
       },
@@ -81,7 +83,7 @@ struct RoutesModule: GatewayModule {
 
   /// Whoever may change the node sees all; everybody else what was asked with the same key.
   static func isVisible(_ record: RouteRecord, to principal: Principal) -> Bool {
-    principal.isAdmin || record.ticket.request.context.tenant == principal.tenant
+    principal.isAdmin || record.ticket.context.tenant == principal.tenant
   }
 
   private static func unknown(_ id: String) -> APIError {
@@ -150,7 +152,7 @@ struct RoutesModule: GatewayModule {
   }
 
   private var status: JSONValue {
-    let state = routing.state.withLock { $0 }
+    let state = routing.standing()
     let configuration = state.configuration
     var names = JSONObject()
     for name in ["auto", "auto:cheap", "auto:best", "auto:fast"] {
@@ -159,8 +161,8 @@ struct RoutesModule: GatewayModule {
     for (name, policy) in configuration.policies.sorted(by: { $0.key < $1.key }) { names[name] = policy.policy.json }
     return [
       "names": .object(names), "predictor": configuration.predictor.map { .string($0) } ?? .null,
-      "predicts": .array((state.router.predictor?.models ?? []).map { .string($0) }),
-      "decisions": .integer(state.router.decisions), "explored": .integer(state.router.explored),
+      "predicts": .array(state.predicts.map { .string($0) }),
+      "decisions": .integer(state.decisions), "explored": .integer(state.explored),
       "exploration_cap": .rounded(configuration.exploration),
       "candidates": .array(state.candidates.map(Self.json)),
       "experiments": .array(
