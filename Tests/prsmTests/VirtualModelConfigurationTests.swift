@@ -91,7 +91,7 @@ struct VirtualModelConfigurationTests {
     #expect(problem("  a: { kind: cascade, models: [x, y] }").contains("a cascade needs a check to escalate by"))
     #expect(
       problem("  a: { kind: pipeline, steps: [{model: b}] }\n  b: { kind: pipeline, steps: [{model: a}] }").contains(
-        "virtual models are made of each other in a circle: `a` → `b` → `a`"))
+        "expected parts that fit together, found a circle of virtual models: `a` → `b` → `a`"))
     #expect(problem("  a: { kind: pipeline, steps: [{model: b, prompt: \"{{x\"}] }").contains("`{{` without its `}}`"))
     #expect(problem("  a: { kind: best-of, models: [b], score: judge }").contains("`a.judge`, the name of a model"))
   }

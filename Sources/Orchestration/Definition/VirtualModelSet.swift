@@ -70,7 +70,7 @@ package struct VirtualModelSet: Sendable {
     if let start = path.dropLast().firstIndex(of: model.name) {
       throw Problem(
         model: model.name,
-        description: "virtual models are made of each other in a circle: "
+        description: "a circle of virtual models: "
           + path[start...].map { "`\($0)`" }.joined(separator: " → "))
     }
     guard path.count <= Self.maximumDepth else {

@@ -33,6 +33,8 @@ struct Doctor: AsyncParsableCommand {
     progress.update("folders")
     findings += await FolderChecks.all(configuration, environment: environment)
     findings.append(await NetworkChecks.port(configuration))
+    progress.update("database")
+    findings += await DatabaseChecks.all(configuration, environment: environment)
     progress.update("tools")
     findings += await ToolChecks.all()
     progress.update("models")

@@ -35,7 +35,7 @@ extension Form<[VirtualModelConfiguration]> {
       _ = try VirtualModelSet(models.map(\.model))
     } catch {
       let line = entries.first { $0.key == error.model }?.line
-      throw Misfit(expected: "virtual models that can be", found: error.description, line: line ?? tree.line)
+      throw Misfit(expected: "parts that fit together", found: error.description, line: line ?? tree.line)
     }
     return models
   }
