@@ -7,6 +7,9 @@ package import Postgres
 /// committed, so that no two replicas decide on the same money. A replica puts what comes while one transaction runs into
 /// the next (``Meter``), which keeps the number of transactions small however many requests there are.
 package final class PostgresUsageStore: UsageStore {
+  /// How many events one step of forgetting takes.
+  private static let pruneBatch = 10_000
+
   private let pool: PostgresPool
 
   /// Usage in a database that was migrated with ``UsageSchema/postgres`` among its own steps.
@@ -85,16 +88,27 @@ package final class PostgresUsageStore: UsageStore {
   }
 
   package func prune(before time: UTCTime) async throws(UsageStoreError) -> Int {
+    var count = 0
+    while true {
+      // In small transactions, each of which is done well within a statement's deadline.
+      let pruned = try await describing { (database) throws(PostgresError) in
+        try database.execute(
+          """
+          DELETE FROM prsm_usage_event
+          WHERE id IN (SELECT id FROM prsm_usage_event WHERE time < $1::bigint LIMIT \(Self.pruneBatch))
+          """, [.integer(time.microseconds)]
+        ).changed
+      }
+      count += pruned
+      guard pruned == Self.pruneBatch, !Task.isCancelled else { break }
+    }
     try await describing { (database) throws(PostgresError) in
-      let count = try database.execute(
-        "DELETE FROM prsm_usage_event WHERE time < $1::bigint", [.integer(time.microseconds)]
-      ).changed
       // Days compare as text; of months only those that have ended are shorter prefixes of earlier days.
       try database.execute(
         "DELETE FROM prsm_usage_counter WHERE span >= '0' AND span < $1 AND span <> $2",
         [.text(time.dayText), .text(time.monthText)])
-      return count
     }
+    return count
   }
 
   /// The pool belongs to whoever made it, and is closed by them; what is asked of it then throws.
@@ -102,6 +116,7 @@ package final class PostgresUsageStore: UsageStore {
     await pool.close()
   }
 
+  @discardableResult
   private func describing<Result: Sendable>(
     _ body: @escaping @Sendable (PostgresTransaction) throws(PostgresError) -> Result
   ) async throws(UsageStoreError) -> Result {

@@ -45,6 +45,8 @@ extension OrchestrationRun {
           Message(role: .user, text: prompt.filled(["input": input, "count": String(work.maximumParts)]))
         ], isFinal: false)
       request.sampling = .greedy
+      // The client's limit is meant for its answer, and a list that is cut off is none.
+      request.maximumOutputTokens = request.maximumOutputTokens.map { max($0, JudgePrompt.outputTokens) }
       request.responseFormat = .jsonSchema(
         name: "parts",
         schema: [
