@@ -36,7 +36,8 @@ final class PostgresConnection {
     _ = try execute(
       """
       SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false),
-        set_config('idle_in_transaction_session_timeout', $3, false), set_config('TimeZone', 'UTC', false)
+        set_config('idle_in_transaction_session_timeout', $3, false), set_config('TimeZone', 'UTC', false),
+        set_config('client_min_messages', 'warning', false)
       """,
       [settings.statementTime, settings.lockTime, settings.statementTime * 2].map { .text("\(milliseconds($0))ms") })
   }
@@ -62,7 +63,10 @@ final class PostgresConnection {
       return PostgresError(kind, reason)
     }
     guard PQstatus(handle) != CONNECTION_BAD else {
-      throw failure(isAddress(settings.address) ? .unreachable : .badAddress)
+      // A socket that is not there fails as early as a wrong address does.
+      let reason = message(of: handle)
+      let isTried = reason.contains("connection to server") || reason.contains("could not translate host name")
+      throw failure(isTried ? .unreachable : .badAddress)
     }
     let end = ContinuousClock.now + settings.connectTime
     var state = PGRES_POLLING_WRITING
@@ -75,13 +79,6 @@ final class PostgresConnection {
       state = PQconnectPoll(handle)
     }
     return handle
-  }
-
-  /// Whether an address can be read at all.
-  private static func isAddress(_ text: String) -> Bool {
-    guard let options = PQconninfoParse(text, nil) else { return false }
-    PQconninfoFree(options)
-    return true
   }
 
   /// Runs one statement.

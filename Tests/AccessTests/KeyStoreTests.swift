@@ -74,7 +74,7 @@ struct KeyStoreConformance: Sendable {
         KeyRing(PostgresKeyStore(pool), now: { 1_000 }, clock: { start + elapsed.withLock { $0 } })
       }
       #expect(throws: AccessError.self) { try rings[1].authenticate(APIKey.generate().text) }
-      #expect(try await rings[1].hasKeys() == false)
+      for ring in rings { #expect(try await ring.hasKeys() == false) }
       let (key, record) = try await rings[0].create(name: "x", scopes: [.inference])
       /// Asks until the store, which is asked beside the requests, has answered.
       func outcome(until isDone: (Result<KeyHolder, AccessError>) -> Bool) async -> Result<KeyHolder, AccessError> {

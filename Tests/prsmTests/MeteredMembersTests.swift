@@ -101,7 +101,7 @@ struct MeteredMembersTests {
     }
     let stopped = members(endless, ledger)
     do {
-      var iterator = try await stopped.generate(request()).makeAsyncIterator()
+      let iterator = try await stopped.generate(request()).makeAsyncIterator()
       _ = try await iterator.next()
       _ = try await iterator.next()
     }

@@ -24,6 +24,8 @@ struct BudgetBook {
   struct Closing: Sendable {
     var reservation: Reservation
     var events: [UsageEvent]
+    /// Whether nobody knows what the work took. Where another replica has closed it already, that stands.
+    var isLost = false
   }
 
   let policy: MeteringPolicy
@@ -67,7 +69,7 @@ struct BudgetBook {
   func close(_ closing: Closing, at now: UTCTime, _ transaction: inout UsageTransaction) {
     let reservation = closing.reservation
     let isOpen = transaction.open.contains(reservation.id)
-    guard isOpen || transaction.recovered.contains(reservation.id) else { return }
+    guard isOpen || !closing.isLost && transaction.recovered.contains(reservation.id) else { return }
     var spent = Money.zero
     var tokens = 0
     for var event in closing.events {

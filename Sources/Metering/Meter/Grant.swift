@@ -85,6 +85,6 @@ package final class Grant: Sendable {
       model: reservation.model, provider: "", usage: reservation.bound,
       cost: policy.lostCosts == .reserved ? reservation.cost : .zero, outcome: .lost,
       latency: max(0, latency.microseconds), isCacheHit: false, isExact: false)
-    return BudgetBook.Closing(reservation: reservation, events: [event])
+    return BudgetBook.Closing(reservation: reservation, events: [event], isLost: true)
   }
 }
