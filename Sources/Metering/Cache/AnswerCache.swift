@@ -165,7 +165,7 @@ extension AnswerCache {
       for key in similar[rest] ?? [] {
         guard let entry = entries[key], entry.expires > now, let meaning = entry.meaning,
           let cosine = Similarity.dot(unit, meaning.embedding), cosine >= threshold, cosine > best?.cosine ?? -1,
-          Similarity.numbers(meaning.turn) == numbers
+          Similarity.numbers(meaning.turn) == numbers, !Similarity.differsInAPartOnly(meaning.turn, turn)
         else { continue }
         best = (key, cosine)
       }

@@ -36,5 +36,22 @@ enum Similarity {
     return found + ["\(denials)"]
   }
 
+  /// Whether two texts are the same but for a part: at least ``longShare`` of the longer, and ``longBytes``, before and after
+  /// it agree to the letter. Their embeddings are close whatever that part says ("the capital of France", "the capital of
+  /// Spain"; two questions behind one long document), so that nothing is to be learned from comparing them.
+  static func differsInAPartOnly(_ left: String, _ right: String) -> Bool {
+    let (left, right) = (left.utf8, right.utf8)
+    let shorter = min(left.count, right.count)
+    let prefix = zip(left, right).prefix { $0 == $1 }.count
+    let suffix = zip(left.reversed(), right.reversed()).prefix(shorter - prefix).prefix { $0 == $1 }.count
+    let shared = prefix + suffix
+    return shared >= longBytes && Double(shared) >= longShare * Double(max(left.count, right.count))
+  }
+
+  /// See ``differsInAPartOnly(_:_:)``.
+  static let longBytes = 20
+  /// See ``differsInAPartOnly(_:_:)``.
+  static let longShare = 0.6
+
   private static let denying: Set<String> = ["not", "no", "never", "without", "except", "non", "nicht", "kein", "pas"]
 }
