@@ -16,7 +16,7 @@ struct UsageModule: GatewayModule {
         .get, "/v1/prsm/usage",
         operation: Operation(
           "reportUsage", "What was used and what it cost, with savings and unusual hours.", tag: Self.tag,
-          parameters: Self.parameters, answers: [.json("The report.", Self.object)])
+          parameters: Self.parameters, answers: [.json("The report.", Self.object)], errors: [503])
       ) { request in
         let question = try Self.question(request, now: NodeMetering.now())
         return try await answer { reader throws(UsageStoreError) in try await reader.report(question) }
@@ -25,7 +25,7 @@ struct UsageModule: GatewayModule {
         .get, "/v1/prsm/usage/forecast",
         operation: Operation(
           "forecastUsage", "When the month's budget runs out, and how all budgets stand.", tag: Self.tag,
-          parameters: Array(Self.parameters.suffix(2)), answers: [.json("The forecast.", Self.object)])
+          parameters: Array(Self.parameters.suffix(2)), answers: [.json("The forecast.", Self.object)], errors: [503])
       ) { request in
         let scope = try Self.scope(request)
         let account = Self.account(scope, metering.account(of: request.principal.tenant))

@@ -21,7 +21,9 @@ struct CandidateSource: Sendable {
     return await provider.models().compactMap { model in
       let settings = configuration.models[model.name] ?? RoutingConfiguration.Model()
       let isVirtual = isVirtual(model.name)
-      guard settings.isOffered ?? !isVirtual else { return nil }
+      // Encoders make embeddings and write nothing.
+      let isEncoder = model.architecture?.contains("bert") ?? false
+      guard settings.isOffered ?? !(isVirtual || isEncoder) else { return nil }
       let isUpstream = upstreams.answers(for: model.name)
       let price = prices.price(of: model.name, provider: model.provider)
       var candidate = Candidate(name: model.name)
