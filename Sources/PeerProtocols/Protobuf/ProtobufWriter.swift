@@ -31,6 +31,12 @@ package struct ProtobufWriter: Sendable {
     bytes(number, inner.bytes)
   }
 
+  /// Begins a message within the message whose length is known; its fields follow by further calls.
+  package mutating func begin(_ number: Int, length: Int) {
+    tag(number, 2)
+    append(UInt64(length))
+  }
+
   package mutating func fixed64(_ number: Int, _ value: UInt64) {
     tag(number, 1)
     for index in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * index))) }
