@@ -47,7 +47,8 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
-    .target(name: "Access", dependencies: ["Postgres", "Storage", crypto, grdb], swiftSettings: house),
+    .target(
+      name: "Access", dependencies: ["Multiformats", "Postgres", "Storage", crypto, grdb], swiftSettings: house),
     .target(
       name: "CLlama",
       cSettings: [.unsafeFlags(["-I\(llamaPrefix)/include", "-O3", "-march=native"])],
@@ -65,7 +66,7 @@ let package = Package(
     .target(
       name: "Gateway",
       dependencies: [
-        "CPlayground", "ModelInterface", "Orchestration", "Telemetry", logging, lifecycle,
+        "Content", "CPlayground", "ModelInterface", "Multiformats", "Orchestration", "Telemetry", logging, lifecycle,
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HummingbirdTLS", package: "hummingbird"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -80,7 +81,10 @@ let package = Package(
     .target(
       name: "Metering", dependencies: ["ModelInterface", "Postgres", "Storage", crypto, grdb], swiftSettings: house),
     .target(name: "ModelCatalog", dependencies: [crypto], swiftSettings: house),
-    .target(name: "Content", dependencies: ["Multiformats", crypto], swiftSettings: house),
+    .target(
+      name: "Content",
+      dependencies: ["Multiformats", crypto, .product(name: "CryptoExtras", package: "swift-crypto")],
+      swiftSettings: house),
     .target(name: "ModelInterface", swiftSettings: house),
     .target(name: "Multiformats", swiftSettings: house),
     .target(name: "Orchestration", dependencies: ["ModelInterface"], swiftSettings: house),
@@ -118,10 +122,9 @@ let package = Package(
     .executableTarget(
       name: "prsm",
       dependencies: [
-        "Access", "CZlib", "Gateway", "LlamaEngine", "Metering", "ModelCatalog", "ModelInterface", "Orchestration",
-        "PRSMClient", "Postgres", "Providers", "Routing", "Sandbox", "Storage", "Telemetry", hummingbird, logging,
-        crypto,
-        grdb, lifecycle,
+        "Access", "CZlib", "Content", "Gateway", "LlamaEngine", "Metering", "ModelCatalog", "ModelInterface",
+        "Multiformats", "Orchestration", "PRSMClient", "Postgres", "Providers", "Routing", "Sandbox", "Storage",
+        "Telemetry", hummingbird, logging, crypto, grdb, lifecycle,
         .product(name: "HummingbirdTLS", package: "hummingbird"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -133,7 +136,8 @@ let package = Package(
       swiftSettings: house + llamaHeaders
     ),
     .testTarget(
-      name: "AccessTests", dependencies: ["Access", "Postgres", "Storage", "TestDatabase", grdb], swiftSettings: house),
+      name: "AccessTests", dependencies: ["Access", "Multiformats", "Postgres", "Storage", "TestDatabase", grdb],
+      swiftSettings: house),
     .testTarget(
       name: "PRSMClientTests", dependencies: ["ModelInterface", "PRSMClient", hummingbird], swiftSettings: house),
     .testTarget(
@@ -150,7 +154,8 @@ let package = Package(
     .testTarget(
       name: "GatewayTests",
       dependencies: [
-        "Gateway", "ModelInterface", "Orchestration", "ScriptedProvider", "Telemetry", logging, lifecycle,
+        "Content", "Gateway", "ModelInterface", "Multiformats", "Orchestration", "ScriptedProvider", "Telemetry",
+        logging, lifecycle,
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ],

@@ -4,6 +4,10 @@ package enum Scope: String, Sendable, Hashable, CaseIterable, Comparable {
   case inference
   /// Read metrics.
   case metrics
+  /// Read what the node holds by content address, and through it what others hold.
+  case contentRead = "content:read"
+  /// Add, pin, unpin and collect content.
+  case contentWrite = "content:write"
   /// Change the node: models, keys.
   case admin
 
@@ -109,6 +113,8 @@ package enum AccessError: Error, Sendable, Equatable, CustomStringConvertible {
   case noSuchKey(String, matches: Int)
   /// The store failed.
   case store(String)
+  /// The node's own key cannot be read, made or used.
+  case identity(String)
 
   /// For whoever sent the request or typed the command. Says nothing about the key itself.
   package var description: String {
@@ -124,7 +130,7 @@ package enum AccessError: Error, Sendable, Equatable, CustomStringConvertible {
     case .badName: "a key's name has 1 to 100 characters and no control characters"
     case .noSuchKey(let text, 0): "no key begins with, or is called, `\(text)`; see `prsm keys list`"
     case .noSuchKey(let text, let count): "\(count) keys match `\(text)`; give more of the key's beginning"
-    case .store(let message): message
+    case .store(let message), .identity(let message): message
     }
   }
 }
