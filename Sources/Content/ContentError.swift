@@ -26,6 +26,8 @@ package struct ContentError: Error, Sendable, CustomStringConvertible {
     case busy
     /// The caller may not read this.
     case denied
+    /// It was not found in the time that was given for it.
+    case timedOut
   }
 
   package let code: Code

@@ -79,6 +79,14 @@ package struct KeyEnvelope: Hashable, Sendable {
     return ([UInt8](key.rawRepresentation), [UInt8](key.publicKey.rawRepresentation))
   }
 
+  /// The public key that belongs to a reader's X25519 secret of 32 bytes.
+  package static func publicKey(secret: [UInt8]) throws(ContentError) -> [UInt8] {
+    guard let key = try? Curve25519.KeyAgreement.PrivateKey(rawRepresentation: secret) else {
+      throw ContentError(.malformed, "an X25519 secret has 32 bytes, found \(secret.count)")
+    }
+    return [UInt8](key.publicKey.rawRepresentation)
+  }
+
   /// The envelope as a DAG-CBOR block links to its content.
   package var node: Node {
     .map([

@@ -46,6 +46,26 @@ enum Posix {
     #endif
   }
 
+  /// Writes all bytes at an offset.
+  static func write(
+    _ descriptor: Int32, _ bytes: [UInt8], at offset: UInt64, _ path: String
+  ) throws(ContentError) {
+    var done = 0
+    while done < bytes.count {
+      let start = done
+      let count = bytes.withUnsafeBytes { buffer in
+        pwrite(
+          descriptor, buffer.baseAddress.map { $0 + start }, buffer.count - start,
+          off_t(clamping: offset + UInt64(start)))
+      }
+      if count < 0 {
+        guard errno == EINTR else { throw fault("write", path) }
+        continue
+      }
+      done += count
+    }
+  }
+
   /// What `lstat(2)` says, as far as an import asks.
   struct Status {
     enum Kind { case file, directory, symlink, other }

@@ -8,6 +8,8 @@ package struct ResolvedPath: Sendable {
   package let remainder: [String]
   /// Every block from the root to the last, each once, in order: the proof.
   package let blocks: [CID]
+  /// What each segment leads to, the root first; shards that were passed on the way are left out.
+  package let roots: [CID]
 }
 
 /// Follows paths through UnixFS directories, maps and lists.
@@ -30,6 +32,7 @@ package enum PathResolver {
       throw ContentError(.tooLarge, "a path of \(segments.count) segments, at most \(maximumSegments)")
     }
     var blocks = [root]
+    var roots = [root]
     var cid = root
     var rest = segments[...]
     while let segment = rest.first {
@@ -40,6 +43,7 @@ package enum PathResolver {
         cid = try await DirectoryReader.find(segment, in: node, from: source, visited: &blocks)
         rest.removeFirst()
         blocks.append(cid)
+        roots.append(cid)
       case .dagCBOR, .dagJSON, .cbor, .json:
         var value = try Codec.decode(try await source.bytes(of: cid), codec: cid.codec)
         var inside = rest
@@ -52,15 +56,16 @@ package enum PathResolver {
           value = next
           link = value.linkValue
         }
-        guard let link else { return ResolvedPath(cid: cid, remainder: Array(rest), blocks: blocks) }
+        guard let link else { return ResolvedPath(cid: cid, remainder: Array(rest), blocks: blocks, roots: roots) }
         rest = inside
         cid = link
         blocks.append(cid)
+        roots.append(cid)
       default:
         throw ContentError(
           .wrongKind, "\(cid) is \(cid.codec); nothing named \(segment.debugDescription) lies in it", cid: cid)
       }
     }
-    return ResolvedPath(cid: cid, remainder: [], blocks: blocks)
+    return ResolvedPath(cid: cid, remainder: [], blocks: blocks, roots: roots)
   }
 }

@@ -29,10 +29,12 @@ package struct Redirects: Hashable, Sendable {
   /// - Throws: `.tooLarge`, `.malformed` with the line at fault; a gateway answers 500 then.
   package init(_ bytes: [UInt8]) throws(ContentError) {
     guard bytes.count <= Self.maximumSize else {
-      throw ContentError(.tooLarge, "_redirects of \(bytes.count) bytes, at most \(Self.maximumSize)")
+      throw ContentError(
+        .tooLarge,
+        "could not parse _redirects: redirects file size cannot exceed \(Self.maximumSize) bytes, found \(bytes.count)")
     }
     guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw ContentError(.malformed, "_redirects: not UTF-8")
+      throw ContentError(.malformed, "could not parse _redirects: it is not UTF-8")
     }
     var rules: [Rule] = []
     for (number, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {

@@ -17,6 +17,18 @@ package enum Digest {
     return Array(hasher.finalize())
   }
 
+  /// SHA-256 of bytes that come piece by piece.
+  package struct Streaming: ~Copyable {
+    private var hasher = SHA256()
+
+    package init() {}
+
+    package mutating func update(_ bytes: UnsafeRawBufferPointer) { hasher.update(bufferPointer: bytes) }
+
+    /// The digest, 32 bytes.
+    package consuming func finalize() -> [UInt8] { Array(hasher.finalize()) }
+  }
+
   /// Hashes bytes with `function`.
   ///
   /// - Throws: `.unsupported` for a function not computed here, `.tooLarge` for identity beyond 128 bytes.

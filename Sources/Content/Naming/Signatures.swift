@@ -1,4 +1,5 @@
 internal import Crypto
+internal import CryptoExtras
 package import Multiformats
 
 #if canImport(FoundationEssentials)
@@ -11,7 +12,9 @@ internal import Foundation
 package enum PublicKeyVerifier {
   /// Whether `signature` over `message` is by `key`.
   ///
-  /// - Throws: `.unsupported` for RSA and secp256k1, `.malformed` for a key that is none.
+  /// RSA keys have 2,048 bits or more, and sign with PKCS #1 v1.5 and SHA-256, as libp2p has it.
+  ///
+  /// - Throws: `.unsupported` for secp256k1, `.malformed` for a key that is none.
   package static func verify(
     _ signature: [UInt8], of message: [UInt8], by key: PeerPublicKey
   ) throws(ContentError) -> Bool {
@@ -24,7 +27,13 @@ package enum PublicKeyVerifier {
       guard let known = try? P256.Signing.PublicKey(derRepresentation: key.data) else { throw fault }
       guard let parsed = try? P256.Signing.ECDSASignature(derRepresentation: signature) else { return false }
       return known.isValidSignature(parsed, for: message)
-    case .rsa, .secp256k1:
+    case .rsa:
+      guard let known = try? _RSA.Signing.PublicKey(derRepresentation: key.data), known.keySizeInBits >= 2_048 else {
+        throw fault
+      }
+      return known.isValidSignature(
+        _RSA.Signing.RSASignature(rawRepresentation: signature), for: message, padding: .insecurePKCS1v1_5)
+    case .secp256k1:
       throw ContentError(.unsupported, "signatures by \(key.kind) keys are not verified here; use Ed25519 or ECDSA")
     }
   }

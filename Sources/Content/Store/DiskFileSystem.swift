@@ -1,3 +1,6 @@
+internal import Dispatch
+internal import Synchronization
+
 #if canImport(Glibc)
 internal import Glibc
 #else
@@ -49,9 +52,17 @@ package struct DiskFileSystem: StoreFileSystem {
     return handle
   }
 
-  private struct DiskFile: StoreFile {
-    let handle: FileHandle
-    let path: String
+  private final class DiskFile: StoreFile {
+    private let handle: FileHandle
+    private let path: String
+    private let isWritingBack = Atomic<Bool>(false)
+    /// What a write-back met. The system tells it once, so that it must be kept for whoever asks next.
+    private let fault = Mutex<ContentError?>(nil)
+
+    init(handle: FileHandle, path: String) {
+      self.handle = handle
+      self.path = path
+    }
 
     func size() throws(ContentError) -> UInt64 {
       var info = stat()
@@ -105,6 +116,7 @@ package struct DiskFileSystem: StoreFileSystem {
     }
 
     func sync() throws(ContentError) {
+      if let fault = fault.withLock({ $0 }) { throw fault }
       #if canImport(Glibc)
       let result = fdatasync(handle.descriptor)
       #else
@@ -114,10 +126,12 @@ package struct DiskFileSystem: StoreFileSystem {
     }
 
     func beginWriteback(at offset: UInt64, count: UInt64) {
-      #if canImport(Glibc)
-      // On dirty pages this advice begins their write-back; a hint, so that its failure is of no consequence.
-      _ = posix_fadvise(handle.descriptor, off_t(clamping: offset), off_t(clamping: count), POSIX_FADV_DONTNEED)
-      #endif
+      // Beside the work that goes on, so that a later sync finds little left.
+      guard !isWritingBack.exchange(true, ordering: .relaxed) else { return }
+      DispatchQueue.global(qos: .utility).async { [self] in
+        do throws(ContentError) { try sync() } catch { fault.withLock { $0 = error } }
+        isWritingBack.store(false, ordering: .relaxed)
+      }
     }
   }
 }

@@ -10,15 +10,25 @@ package struct Pin: Hashable, Sendable {
     case direct
   }
 
+  /// How long it holds.
+  package enum Term: String, Hashable, Sendable {
+    /// Until it is taken back.
+    case always
+    /// Until the store needs the room for something that is worth more; see ``RetentionPolicy``.
+    case whileWorthIt = "while-worth-it"
+  }
+
   package var cid: CID
   package var reach: Reach
   /// A label, at most 256 bytes; empty for none.
   package var name: String
+  package var term: Term
 
-  package init(_ cid: CID, reach: Reach = .recursive, name: String = "") {
+  package init(_ cid: CID, reach: Reach = .recursive, name: String = "", term: Term = .always) {
     self.cid = cid
     self.reach = reach
     self.name = name
+    self.term = term
   }
 }
 
@@ -30,7 +40,7 @@ struct PinTable {
 
   func encode() throws(ContentError) -> [UInt8] {
     let list = pins.values.sorted { $0.cid.bytes.lexicographicallyPrecedes($1.cid.bytes) }.map { pin in
-      Node.list([.link(pin.cid), .string(pin.reach.rawValue), .string(pin.name)])
+      Node.list([.link(pin.cid), .string(pin.reach.rawValue), .string(pin.name), .string(pin.term.rawValue)])
     }
     let bytes = try DagCBOR.encode(.map(["generation": .unsigned(generation), "pins": .list(list)]))
     return bytes + Digest.sha256(bytes)
@@ -48,7 +58,9 @@ struct PinTable {
       guard let cid = element["0"]?.linkValue, let reach = element["1"]?.stringValue.flatMap(Pin.Reach.init(rawValue:)),
         let name = element["2"]?.stringValue
       else { return nil }
-      pins[cid] = Pin(cid, reach: reach, name: name)
+      // Tables of before have no terms, and nothing in them was to be given up.
+      let term = element["3"]?.stringValue.flatMap(Pin.Term.init(rawValue:)) ?? .always
+      pins[cid] = Pin(cid, reach: reach, name: name, term: term)
     }
   }
 }

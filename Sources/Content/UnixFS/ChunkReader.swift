@@ -19,7 +19,7 @@ struct ChunkReader: ~Copyable {
   static func bufferSize(for chunking: ImportProfile.Chunking) -> Int {
     switch chunking {
     case .fixed(let size): max(1, (1 << 20) / size) * size
-    case .buzhash: 2 << 20
+    case .buzhash, .rabin: 2 << 20
     }
   }
 
@@ -44,17 +44,22 @@ struct ChunkReader: ~Copyable {
     switch chunking {
     case .fixed(let size):
       return bytes.isEmpty ? [0] : stride(from: size, to: bytes.count + size, by: size).map { min($0, bytes.count) }
-    case .buzhash:
-      var ends: [Int] = []
-      var start = 0
-      while start < bytes.count,
-        let length = Buzhash.cut(UnsafeRawBufferPointer(rebasing: bytes[start...]), isLast: ended)
-      {
-        start += length
-        ends.append(start)
-      }
-      carry = Array(bytes[start...])
-      return bytes.isEmpty ? [0] : ends
+    case .buzhash: return cut(bytes) { Buzhash.cut($0, isLast: $1) }
+    case .rabin(let rabin): return cut(bytes) { rabin.cut($0, isLast: $1) }
     }
+  }
+
+  /// Cuts where the content says; what is left behind the last cut is carried over.
+  private mutating func cut(
+    _ bytes: UnsafeRawBufferPointer, _ next: (UnsafeRawBufferPointer, Bool) -> Int?
+  ) -> [Int] {
+    var ends: [Int] = []
+    var start = 0
+    while start < bytes.count, let length = next(UnsafeRawBufferPointer(rebasing: bytes[start...]), ended) {
+      start += length
+      ends.append(start)
+    }
+    carry = Array(bytes[start...])
+    return bytes.isEmpty ? [0] : ends
   }
 }

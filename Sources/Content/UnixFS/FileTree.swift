@@ -7,6 +7,12 @@ package struct AddedEntry: Hashable, Sendable {
   package var cumulativeSize: UInt64
   /// Bytes of the file itself; for a folder, of all files in it.
   package var fileSize: UInt64
+
+  package init(cid: CID, cumulativeSize: UInt64, fileSize: UInt64) {
+    self.cid = cid
+    self.cumulativeSize = cumulativeSize
+    self.fileSize = fileSize
+  }
 }
 
 /// Grows the balanced tree of a file from its leaves, which come in order. Holds one row of links a level, so that its

@@ -8,13 +8,43 @@ package struct ImportProfile: Hashable, Sendable {
     case fixed(Int)
     /// Content-defined cuts by a rolling Buzhash: 128 KiB to 512 KiB, 256 KiB expected.
     case buzhash
+    /// Content-defined cuts by Rabin's fingerprint, at the same places as Kubo's.
+    case rabin(Rabin)
 
     /// The longest piece, in bytes.
     var longest: Int {
       switch self {
       case .fixed(let size): size
       case .buzhash: Buzhash.longest
+      case .rabin(let rabin): rabin.longest
       }
+    }
+
+    /// Reads the name that the command line takes: `size-N`, `buzhash`, `rabin`, `rabin-AVG` or `rabin-MIN-AVG-MAX`,
+    /// in bytes.
+    ///
+    /// - Throws: `.malformed` for other names and for sizes out of bounds.
+    package init(_ name: String) throws(ContentError) {
+      let parts = name.split(separator: "-").map { String($0) }
+      let sizes = parts.dropFirst().compactMap { Int($0) }
+      guard sizes.count == parts.count - 1 else { throw Self.unknown(name) }
+      switch (parts.first, sizes.count) {
+      case ("size", 1):
+        guard (1...1 << 20).contains(sizes[0]) else { throw Self.unknown(name) }
+        self = .fixed(sizes[0])
+      case ("buzhash", 0): self = .buzhash
+      case ("rabin", 0): self = .rabin(.standard)
+      case ("rabin", 1):
+        self = .rabin(try Rabin(shortest: sizes[0] / 3, average: sizes[0], longest: sizes[0] + sizes[0] / 2))
+      case ("rabin", 3): self = .rabin(try Rabin(shortest: sizes[0], average: sizes[1], longest: sizes[2]))
+      default: throw Self.unknown(name)
+      }
+    }
+
+    private static func unknown(_ name: String) -> ContentError {
+      ContentError(
+        .malformed,
+        "chunker \(name): expected size-N (1 to 1048576), buzhash, rabin, rabin-AVG or rabin-MIN-AVG-MAX")
     }
   }
 
