@@ -8,7 +8,7 @@ import NIOHTTP1
 struct OriginPolicy: Sendable {
   /// Whether only known host names are answered.
   var checksHost: Bool
-  /// Host names besides those of the loopback interface, in lower case.
+  /// Host names besides those of the loopback interface, in lower case; `*.name` for all under a name, `*` for all.
   var hosts: Set<String>
   /// Origins whose pages may use the node, such as `https://chat.example`; `*` for all.
   var origins: Set<String>
@@ -19,7 +19,7 @@ struct OriginPolicy: Sendable {
   func check(host: String?, origin: String?) throws(APIError) {
     if checksHost, let host {
       let name = Self.name(host)
-      guard Self.loopback.contains(name) || name.hasSuffix(".localhost") || hosts.contains(name) else {
+      guard Self.loopback.contains(name) || name.hasSuffix(".localhost") || isNamed(name) else {
         throw APIError(
           403,
           "The host name `\(name)` is not one of this node's. Use 127.0.0.1 or localhost, or add it to the allowed hosts.",
@@ -32,6 +32,16 @@ struct OriginPolicy: Sendable {
         403, "Pages of the origin `\(origin)` may not use this node. Add it to the allowed origins.",
         type: "permission_error", code: "origin_not_allowed")
     }
+  }
+
+  private func isNamed(_ name: String) -> Bool {
+    if hosts.contains(name) || hosts.contains("*") { return true }
+    var rest = name[...]
+    while let dot = rest.firstIndex(of: ".") {
+      rest = rest[rest.index(after: dot)...]
+      if hosts.contains("*." + rest) { return true }
+    }
+    return false
   }
 
   /// Whether pages of another origin are expressly allowed.

@@ -7,6 +7,7 @@ const outlines = {
   alert: "M10 3.5 17.5 16.5h-15zM10 8.5v3.5M10 14.2v.1",
   answer: "M4 10h12M11 5l5 5-5 5",
   bars: "M4 16V9M8 16V4M12 16v-5M16 16V7",
+  blocks: "M10 2.5 16.5 6v8L10 17.5 3.5 14V6zM3.5 6 10 9.5 16.5 6M10 9.5v8",
   chat: "M3.5 4.5h13v9h-7l-3.5 3v-3h-2.5z",
   check: "M4 10.5 8 14.5 16 5.5",
   close: "M5 5l10 10M15 5 5 15",

@@ -9,6 +9,7 @@ export const pages = [
   { id: "chat", title: "Chat", path: "/", icon: "chat" },
   { id: "routing", title: "Routing", path: "/playground/routing.html", icon: "routes" },
   { id: "cost", title: "Cost", path: "/playground/cost.html", icon: "coins" },
+  { id: "content", title: "Content", path: "/playground/content.html", icon: "blocks" },
 ];
 
 /** Fills `nav` with a link for each page and marks the current one. */

@@ -73,11 +73,18 @@ package protocol GatewayModule: Sendable {
   var routes: [Route] { get }
   /// JSON schemas that the descriptions refer to, by name, for `components.schemas`.
   var schemas: [(name: String, schema: JSONSchema)] { get }
+  /// What answers under a host name of the module's own, whatever the path; nil for all other hosts.
+  ///
+  /// - Parameter host: as the client sent it, with its port.
+  func route(forHost host: String) -> Route?
 }
 
 extension GatewayModule {
   /// None.
   package var schemas: [(name: String, schema: JSONSchema)] { [] }
+
+  /// None.
+  package func route(forHost host: String) -> Route? { nil }
 }
 
 /// A ``Route``, for modules that have another type of that name; `Gateway.Route` would be a member of the type `Gateway`.

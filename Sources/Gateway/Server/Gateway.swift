@@ -89,6 +89,7 @@ package struct Gateway: Service {
     let modules = Self.modules(configuration, services, metrics, draining)
     responder = Responder(
       table: RouteTable(modules.flatMap(\.routes)),
+      hosts: services.modules,
       authenticator: services.authenticator,
       origins: OriginPolicy(
         checksHost: services.authenticator == nil && configuration.isLoopback,

@@ -75,6 +75,15 @@ package final class Reply: Sendable {
     try await outbound.write(.whole(complete, body))
   }
 
+  /// Answers `HEAD` without knowing the body: sends headers alone. `content-length` is among them where it is known.
+  package func sendHead(_ status: Int, headers: [(String, String)]) async throws {
+    guard var head = begin(status, headers, isEventStream: false) else { return }
+    // Without it, the encoder would announce chunks and end them, and there is no body to be chunked.
+    if !head.headers.contains(name: "content-length") { head.headers.add(name: "content-length", value: "0") }
+    state.withLock { $0.isFinished = true }
+    try await outbound.write(.whole(head, ByteBuffer()))
+  }
+
   /// Sends the head of an event stream (WHATWG HTML, section 9.2).
   package func beginEvents() async throws {
     let headers = [("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache")]

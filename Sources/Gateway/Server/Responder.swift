@@ -8,6 +8,8 @@ import Telemetry
 /// Answers requests: who asks, which route, what went wrong, and the log, metrics and trace of it. Knows no API.
 struct Responder: Sendable {
   let table: RouteTable
+  /// Modules that may have host names of their own.
+  let hosts: [any GatewayModule]
   let authenticator: (any RequestAuthenticator)?
   let origins: OriginPolicy
   let metrics: GatewayMetrics
@@ -58,7 +60,8 @@ struct Responder: Sendable {
       if head.method == .OPTIONS, let origin, origins.allows(origin) {
         try await reply.send(Self.preflight)
       } else {
-        switch table.find(head.method.rawValue, path) {
+        let finding = finding(head, path)
+        switch finding {
         case .nothing:
           throw APIError(
             404, "There is nothing at `\(path.prefix(200))`. /openapi.json lists what there is.", code: "not_found")
@@ -70,7 +73,8 @@ struct Responder: Sendable {
         case .found(let entry, let variables):
           index = entry.index
           pattern = entry.route.path
-          let who = try await authenticate(entry.route, head, path, address)
+          // Under a host name of its own, a module's paths mean nothing to those who grant access by path.
+          let who = try await authenticate(entry.route, head, index < 0 ? "/ipfs" + path : path, address)
           principal = who
           try Self.checkMediaType(entry.route, head, body)
           var request = GatewayRequest(
@@ -89,9 +93,19 @@ struct Responder: Sendable {
       failure = APIError.of(error)
       await report(error, failure, id, reply)
     }
-    if index < 0 { pattern = failure?.status == 404 ? "unknown" : pattern }
+    if index < 0, pattern == "-" { pattern = failure?.status == 404 ? "unknown" : pattern }
     finish(
       id, head.method.rawValue, path, index, pattern, reply, received, principal, trace, failure, address)
+  }
+
+  /// What answers: under a host name of a module's own that module, otherwise the table. Paths of the API are never
+  /// served under such a name, so that a page which is served there has an origin without rights.
+  private func finding(_ head: HTTPRequestHead, _ path: String) -> RouteTable.Finding {
+    guard !hosts.isEmpty, let host = HostPlace.host(of: head.headers),
+      let route = hosts.lazy.compactMap({ $0.route(forHost: host) }).first
+    else { return table.find(head.method.rawValue, path) }
+    guard head.method == .GET || head.method == .HEAD else { return .otherMethods(["GET", "HEAD"]) }
+    return .found(.init(route: route, index: -1), variables: [])
   }
 
   /// Tells the client what went wrong, in the way that is still open.
