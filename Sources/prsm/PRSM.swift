@@ -24,6 +24,7 @@ struct PRSM: AsyncParsableCommand {
     groupedSubcommands: [
       CommandGroup(name: "Node:", subcommands: [Serve.self, Doctor.self, Keys.self, Cost.self, Cache.self]),
       CommandGroup(name: "Models:", subcommands: [Models.self, Chat.self, Complete.self, Route.self]),
+      CommandGroup(name: "Content:", subcommands: [ContentCommand.self]),
       CommandGroup(
         name: "Tools:", subcommands: [Run.self, Bench.self, Completions.self, CheckModelFile.self, MockUpstream.self]),
     ]

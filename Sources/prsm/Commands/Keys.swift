@@ -61,8 +61,10 @@ struct KeysCreate: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "What the key may be used for: inference, metrics or admin; may be given again (default: inference).",
-      valueName: "scope"))
+      """
+      What the key may be used for: inference, metrics, content:read, content:write or admin; may be given again \
+      (default: inference).
+      """, valueName: "scope"))
   var scope: [String] = []
 
   @Option(

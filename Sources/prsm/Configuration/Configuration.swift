@@ -21,6 +21,11 @@ struct Configuration: Sendable {
   var aliases: [String: String]
   var upstreams: [UpstreamConfiguration]
   var virtualModels: [VirtualModelConfiguration]
+  var contentQuota: Int?
+  var contentGateways: [String]
+  var contentLinks: [String: String]
+  var contentHosts: [String]
+  var contentIsOpen: Bool
   var bodySize: Int
   var outputTokens: Int
   var requestTime: Duration
@@ -59,6 +64,11 @@ struct Configuration: Sendable {
     aliases = sources.value(Settings.aliases)
     upstreams = sources.value(Settings.upstreams)
     virtualModels = sources.value(Settings.virtualModels)
+    contentQuota = sources.value(Settings.contentQuota)
+    contentGateways = sources.value(Settings.contentGateways)
+    contentLinks = sources.value(Settings.contentLinks)
+    contentHosts = sources.value(Settings.contentHosts)
+    contentIsOpen = sources.value(Settings.contentIsOpen)
     bodySize = sources.value(Settings.bodySize)
     outputTokens = sources.value(Settings.outputTokens)
     requestTime = sources.value(Settings.requestTime)

@@ -65,6 +65,22 @@ enum Settings {
     "virtual-models", .virtualModels, default: [], "none",
     "Models made of other models, by name, each with its `kind` and members.")
 
+  static let contentQuota = Setting(
+    "content.quota", Form<Int>.bytes((64 << 20)...(1 << 50)).optional, default: nil, "what the disk holds",
+    "The most that content may take on disk; what is pinned only while it is worth it goes first.")
+  static let contentGateways = Setting(
+    "content.gateways", Form<String>.url.list(of: "URLs of gateways"), default: [], "none",
+    "Trustless gateways that missing content is fetched from; every block is checked.")
+  static let contentLinks = Setting(
+    "content.links", Form<String>.word("a content path").map(of: "domains, each with the content path it links to"),
+    default: [:], "none", "DNSLink entries, such as `docs.example: /ipfs/bafy…`; the node serves these domains.")
+  static let contentHosts = Setting(
+    "content.hosts", Form<String>.word("a host name").list(of: "host names"), default: ["localhost"], "`localhost`",
+    "Hosts under which each content root has an origin of its own, `{cid}.ipfs.{host}`.")
+  static let contentIsOpen = Setting(
+    "content.open", .truth, default: false, "`false`",
+    "Whether `/ipfs` and `/ipns` ask for no key: anybody who reaches the port can read what the node holds.")
+
   static let bodySize = Setting(
     "limits.body", .bytes((1 << 10)...(1 << 30)), default: 16 << 20, "16 MiB", "The largest request body.")
   static let outputTokens = Setting(
@@ -101,6 +117,7 @@ enum Settings {
       apiKey.outline, requiresKey.outline, databaseURL.outline, databaseLease.outline,
       defaultModel.outline, preload.outline, memory.outline, cacheTokens.outline, parallel.outline, threads.outline,
       aliases.outline, upstreams.outline, virtualModels.outline,
+      contentQuota.outline, contentGateways.outline, contentLinks.outline, contentHosts.outline, contentIsOpen.outline,
       bodySize.outline, outputTokens.outline, requestTime.outline, connections.outline, shutdownTime.outline,
       logLevel.outline, logFormat.outline,
       traceEndpoint.outline, traceToken.outline, serviceName.outline,

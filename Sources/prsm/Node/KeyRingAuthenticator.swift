@@ -13,10 +13,20 @@ struct KeyRingAuthenticator: RequestAuthenticator {
     } catch {
       throw .invalid(error.description)
     }
-    let needed: Scope = credentials.path == "/metrics" ? .metrics : .inference
-    guard holder.scopes.contains(needed) || holder.scopes.contains(.admin) else {
-      throw .forbidden(AccessError.notAllowed(needed).description)
-    }
+    let needed = Self.scope(for: credentials.path, method: credentials.method)
+    let isAllowed =
+      holder.scopes.contains(needed) || holder.scopes.contains(.admin)
+      || (needed == .contentRead && holder.scopes.contains(.contentWrite))
+    guard isAllowed else { throw .forbidden(AccessError.notAllowed(needed).description) }
     return Principal(tenant: holder.tenant, permissions: Set(holder.scopes.map(\.rawValue)))
+  }
+
+  /// What a key must be good for to use a path.
+  private static func scope(for path: String, method: String) -> Scope {
+    if path == "/metrics" { return .metrics }
+    // Pages under a host name of their own are read with any path, and the gateway names them by this one.
+    if path.hasPrefix("/ipfs/") || path.hasPrefix("/ipns/") { return .contentRead }
+    guard path == "/v1/prsm/content" || path.hasPrefix("/v1/prsm/content/") else { return .inference }
+    return method == "GET" || method == "HEAD" ? .contentRead : .contentWrite
   }
 }

@@ -55,6 +55,7 @@ struct Node {
     let exporter = try TraceDelivery.exporter(
       configuration, environment: environment, metrics: metrics, logger: logger)
     let observation = Observation(metrics: metrics, exporter: exporter, logger: logger)
+    let content = try await ContentPart.open(configuration)
     let virtual = try await VirtualModelsPart(
       configuration, local: engine, real: NodeProviders.real(engine: engine, upstreams: upstreams),
       environment: environment, logger: logger)
@@ -65,7 +66,7 @@ struct Node {
     )
     virtual.members.use(account.meter) { account.metering.configuration.prices }
     let gateway = try gateway(
-      providers, [virtual.module], authenticator, readiness, account, database, observation
+      providers, [virtual.module], authenticator, readiness, account, database, observation, content
     ) { address in
       let usable = Self.usable(address)
       lock.write(address: usable)
@@ -76,6 +77,7 @@ struct Node {
     services += exporter.map { [$0] } ?? []
     services += [
       account.service,
+      ContentService(part: content, logger: logger),
       EngineService(models: engine, drainTime: configuration.shutdownTime),
       virtual.reviews,
       PreloadService(models: engine, names: try await preloadNames(models), readiness: readiness, logger: logger),
@@ -176,6 +178,7 @@ struct Node {
   private func gateway(
     _ providers: NodeProviders, _ modules: [any GatewayModule], _ authenticator: KeyRingAuthenticator?,
     _ readiness: Readiness, _ account: AccountPart, _ database: NodeDatabase?, _ observation: Observation,
+    _ content: ContentPart,
     onListening: @escaping @Sendable (ListeningAddress) async -> Void
   ) throws(CommandFailure) -> Gateway {
     var settings = GatewayConfiguration()
@@ -200,6 +203,8 @@ struct Node {
     services.metrics = observation.metrics
     services.tracer = observation.exporter
     services.authenticator = authenticator
+    services.modules += content.modules
+    settings.allowedHosts.formUnion(content.hosts)
     services.metrics.addProcessMetrics()
     services.unreadiness = {
       let reasons = readiness.reasons + [database?.unreadiness].compactMap(\.self)

@@ -4,7 +4,7 @@ import ArgumentParser
 struct Models: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "models",
-    abstract: "List, pull, add, remove and inspect models.",
+    abstract: "List, pull, add, publish, remove and inspect models.",
     discussion: """
       Models are kept in the data folder. A node that is running takes notice of what is added and removed.
 
@@ -13,6 +13,8 @@ struct Models: AsyncParsableCommand {
         prsm models pull smollm2-135m-instruct
         prsm models add ~/Downloads/other.gguf --name other
       """,
-    subcommands: [ModelsList.self, ModelsPull.self, ModelsAdd.self, ModelsRemove.self, ModelsInspect.self]
+    subcommands: [
+      ModelsList.self, ModelsPull.self, ModelsAdd.self, ModelsPublish.self, ModelsRemove.self, ModelsInspect.self,
+    ]
   )
 }

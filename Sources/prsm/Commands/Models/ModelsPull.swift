@@ -16,14 +16,18 @@ struct ModelsPull: AsyncParsableCommand {
       EXAMPLES
         prsm models pull smollm2-135m-instruct
         prsm models pull gemma-3-270m --accept-terms
+        prsm models pull ipfs://bafy… --publisher 12D3KooW…
       """
   )
 
-  @Argument(help: "The model to get.")
+  @Argument(help: "The model to get: a name, or ipfs://CID of what somebody has published.")
   var name: String?
 
   @Flag(help: "Accept the model's terms, where it comes under any, without being shown them.")
   var acceptTerms = false
+
+  @Option(help: ArgumentHelp("Who must have signed it, for ipfs://.", valueName: "peer"))
+  var publisher: String?
 
   @OptionGroup var output: OutputOptions
   @OptionGroup(title: "Node") var node: NodeOptions
@@ -33,6 +37,7 @@ struct ModelsPull: AsyncParsableCommand {
       listRecipes()
       return
     }
+    if name.hasPrefix("ipfs://") || name.hasPrefix("/ipfs/") { return try await pullContent(name) }
     let recipe: ModelRecipe
     do throws(CatalogError) {
       recipe = try ModelRecipe.named(name)
