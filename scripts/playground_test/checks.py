@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from . import conversation, failing, modules, orchestration, reports, surface
+from . import content, conversation, failing, modules, orchestration, reports, surface
 from .browser import Browser, BrowserError, Page
 from .playground import Failed, Playground
 
@@ -36,6 +36,7 @@ CHECKS = (
     failing.lost,
     failing.harmless,
     failing.unreachable,
+    content.page,
 )
 
 
