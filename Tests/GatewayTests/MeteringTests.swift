@@ -104,4 +104,21 @@ import Testing
       #expect(json["usage"]?["completion_tokens"] == 1)
     }
   }
+
+  @Test(arguments: [true, false]) func anAnswerWhoseProviderReportsNothingCountsAsSeen(_ isStreamed: Bool) async throws
+  {
+    let silent: ScriptedProvider.Script = { (_, continuation) async throws(GenerationError) in
+      continuation.yield(.text(TextPiece("one two ")))
+      continuation.yield(.text(TextPiece(String(repeating: "x", count: 392))))
+      continuation.yield(.finished(Completion(reason: .stop, usage: Usage())))
+    }
+    let meter = CountingMeter()
+    try await TestNode.with(ScriptedProvider(script: silent), configure: { $1.meter = meter }) { node async throws in
+      let body = TestNode.chat("hi", [("stream", .bool(isStreamed))])
+      #expect(try await node.ask("POST", "/v1/chat/completions", body).status == 200)
+      try await TestNode.eventually { meter.settlements.count == 1 }
+    }
+    #expect(meter.settlements.map(\.usage) == [Usage(completionTokens: 100)])
+    #expect(meter.settlements.allSatisfy { $0.outcome == .finished && !$0.isExact })
+  }
 }

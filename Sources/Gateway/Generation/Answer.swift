@@ -11,6 +11,7 @@ final class Answer {
   private var firstPiece: ContinuousClock.Instant?
   private var lastPiece: ContinuousClock.Instant?
   private var pieces = 0
+  private var bytes = 0
   /// Who answers, once that is known.
   private(set) var start: GenerationStart?
   /// How it ended, once it has.
@@ -62,6 +63,7 @@ final class Answer {
     case .prompt: break
     case .text, .reasoning, .toolCall:
       pieces += 1
+      if case .text(let piece) = event { bytes += piece.text.utf8.count }
       let now = ContinuousClock.now
       if firstPiece == nil { firstPiece = now }
       lastPiece = now
@@ -91,9 +93,12 @@ final class Answer {
       } else {
         .cancelled
       }
+    // A provider that says nothing of what an answer took, or nothing that can be, has still written it.
+    let reported = completion.flatMap { $0.usage.totalTokens > 0 || pieces == 0 ? $0.usage : nil }
+    let seen = completion == nil ? pieces : max(pieces, bytes / 4)
     return Settlement(
       outcome: outcome, model: start?.model, provider: start?.provider,
-      usage: completion?.usage ?? Usage(completionTokens: pieces), isExact: completion != nil,
+      usage: reported ?? Usage(completionTokens: seen), isExact: reported != nil,
       failure: outcome == .failed ? (error as? GenerationError)?.kind : nil,
       events: records && completion != nil ? recorded : nil)
   }

@@ -61,10 +61,13 @@ package final class Grant: Sendable {
   private func event(
     _ part: MeteredUse.Part, at index: Int, _ outcome: UsageEvent.Outcome, _ latency: Int64
   ) -> UsageEvent {
-    var usage = part.usage.inRange
     let isCacheHit = part.provider == CachingProvider.name
+    var (usage, isExact) = (part.usage.inRange, part.isExact)
+    if !isCacheHit, Self.isAbsurd(usage, beside: reservation.bound) {
+      (usage, isExact) = (reservation.bound, false)
+    }
     // An upstream bills the prompt of an answer that was broken off, though nobody has told how long it was.
-    if !part.isExact, part.model != nil, !isCacheHit, usage.promptTokens == 0 {
+    if !isExact, part.model != nil, !isCacheHit, usage.promptTokens == 0 {
       usage.promptTokens = reservation.bound.promptTokens
     }
     let model = part.model ?? reservation.model
@@ -75,7 +78,15 @@ package final class Grant: Sendable {
       id: index == 0 ? reservation.id : reservation.id.part("~\(index)"), time: reservation.time,
       requestID: reservation.requestID, account: reservation.account, model: model, provider: part.provider ?? "",
       usage: usage, cost: price.cost(usage), outcome: outcome, latency: latency, isCacheHit: isCacheHit,
-      isExact: part.isExact)
+      isExact: isExact)
+  }
+
+  /// Whether a provider reports what cannot be: many times the answer that it was allowed, or the prompt that it was sent. A
+  /// lie must not empty a budget; what was set aside is taken instead.
+  private static func isAbsurd(_ usage: Usage, beside bound: Usage) -> Bool {
+    guard bound.totalTokens > 0 else { return false }
+    return usage.completionTokens > 4 * max(bound.completionTokens, 4_096)
+      || usage.promptTokens > 16 * max(bound.promptTokens, 4_096)
   }
 
   /// What becomes of a reservation that nobody settled.

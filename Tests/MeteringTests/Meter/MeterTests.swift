@@ -211,4 +211,17 @@ final class FailingStore: UsageStore {
   func prune(before time: UTCTime) async throws(UsageStoreError) -> Int { try await store.prune(before: time) }
 
   func close() async {}
+
+  @Test func aReportThatCannotBeCountsAsWhatWasSetAside() async throws {
+    let clock = TestClock()
+    let store = MemoryUsageStore()
+    let meter = try await Meter.open(store: store, policy: .sample(), now: clock.read)
+    let lied = try #require(await meter.decide(.sample()).grant)
+    await lied.settle(.finished("strong", prompt: 10, completion: 1 << 30))
+    let long = try #require(await meter.decide(.sample()).grant)
+    await long.settle(.finished("strong", prompt: 3_000, completion: 2_000))
+    let events = try await store.all()
+    #expect(events.map(\.cost).sorted() == [Money(micro: 40_000), Money(micro: 90_000)])
+    #expect(events.count { $0.isExact } == 1, "what merely exceeds the estimate is believed")
+  }
 }
