@@ -63,7 +63,7 @@ struct MeteredMembersTests {
 
   private func members(_ provider: ScriptedProvider, _ ledger: Ledger) -> MeteredMembers {
     let members = MeteredMembers(provider)
-    members.use(ledger) { PriceList(["scripted": ModelPrice(prompt: 2, completion: 5)]) }
+    members.use(ledger, provider: provider) { PriceList(["scripted": ModelPrice(prompt: 2, completion: 5)]) }
     return members
   }
 

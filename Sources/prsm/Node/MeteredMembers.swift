@@ -8,6 +8,7 @@ import Synchronization
 final class MeteredMembers: ModelProvider {
   private struct Books: Sendable {
     var meter: any RequestMeter
+    var provider: any ModelProvider
     var prices: @Sendable () -> PriceList
   }
 
@@ -19,8 +20,12 @@ final class MeteredMembers: ModelProvider {
   }
 
   /// The account is made of the providers, and so comes after them.
-  func use(_ meter: any RequestMeter, prices: @escaping @Sendable () -> PriceList) {
-    books.withLock { $0 = Books(meter: meter, prices: prices) }
+  ///
+  /// - Parameter provider: answers for whatever the account admits a call as: routing may choose any model.
+  func use(
+    _ meter: any RequestMeter, provider: any ModelProvider, prices: @escaping @Sendable () -> PriceList
+  ) {
+    books.withLock { $0 = Books(meter: meter, provider: provider, prices: prices) }
   }
 
   /// What tokens cost, in 10^-12 of the currency.
@@ -37,8 +42,9 @@ final class MeteredMembers: ModelProvider {
   }
 
   func generate(_ request: GenerationRequest) async throws(GenerationError) -> GenerationStream {
-    guard let meter = books.withLock({ $0 })?.meter else { return try await members.generate(request) }
+    guard let books = books.withLock({ $0 }) else { return try await members.generate(request) }
     let work = MeteredWork(kind: .generation(request), principal: Principal(tenant: request.context.tenant))
+    let meter = books.meter
     let reservation = if let ready = try meter.reserveNow(work) { ready } else { try await meter.reserve(work) }
     let admission = reservation.admission
     var request = request
@@ -47,7 +53,11 @@ final class MeteredMembers: ModelProvider {
     var call = MemberAccount(reservation, recordsEvents: admission.recordsEvents)
     do throws(GenerationError) {
       let answer: GenerationStream
-      if let known = admission.answer { answer = .events(known) } else { answer = try await members.generate(request) }
+      if let known = admission.answer {
+        answer = .events(known)
+      } else {
+        answer = try await books.provider.generate(request)
+      }
       return relay(answer, call)
     } catch {
       await call.settle(error)

@@ -64,9 +64,10 @@ struct Node {
       configuration, origin: origin, environment: environment, folder: folder, ring: ring, store: store,
       database: database, providers: providers, virtual: virtual, upstreams: upstreams, metrics: metrics, logger: logger
     )
-    virtual.members.use(account.meter) { account.metering.configuration.prices }
+    let front = RoutedProvider(providers.all, routing: account.routing)
+    virtual.members.use(account.meter, provider: front) { account.metering.configuration.prices }
     let gateway = try gateway(
-      providers, [virtual.module], authenticator, readiness, account, database, observation, content
+      providers, front, [virtual.module], authenticator, readiness, account, database, observation, content
     ) { address in
       let usable = Self.usable(address)
       lock.write(address: usable)
@@ -176,7 +177,8 @@ struct Node {
   }
 
   private func gateway(
-    _ providers: NodeProviders, _ modules: [any GatewayModule], _ authenticator: KeyRingAuthenticator?,
+    _ providers: NodeProviders, _ front: RoutedProvider, _ modules: [any GatewayModule],
+    _ authenticator: KeyRingAuthenticator?,
     _ readiness: Readiness, _ account: AccountPart, _ database: NodeDatabase?, _ observation: Observation,
     _ content: ContentPart,
     onListening: @escaping @Sendable (ListeningAddress) async -> Void
@@ -196,8 +198,7 @@ struct Node {
     settings.drainTime = configuration.shutdownTime
     settings.version = PRSM.version
     let all = providers.all
-    var services = GatewayServices(
-      provider: RoutedProvider(all, routing: account.routing), logger: observation.logger)
+    var services = GatewayServices(provider: front, logger: observation.logger)
     services.meter = OuterMeter(meter: account.meter, isVirtual: providers.isVirtual)
     services.modules += account.modules + modules
     services.metrics = observation.metrics

@@ -65,16 +65,19 @@ struct VirtualModelsPart: Sendable {
       models.append(model)
     }
     guard !models.isEmpty else { return VirtualModelSet() }
-    let known =
-      await local.models().flatMap { [$0.name] + $0.aliases }
-      + configuration.upstreams.flatMap { $0.models.map(\.name) }
+    var known = await local.models().flatMap { [$0.name] + $0.aliases }
+    known += configuration.upstreams.flatMap { $0.models.map(\.name) }
+    let routing = configuration.routing
+    known += Array(routing.policies.keys) + Array(routing.experiments.keys) + Array(routing.canaries.keys)
+    known += models.flatMap(\.members).filter { $0 == "auto" || $0.hasPrefix("auto:") }
+    let names = known
     do throws(VirtualModelSet.Problem) {
-      return try VirtualModelSet(models, known: Set(known))
+      return try VirtualModelSet(models, known: Set(names))
     } catch {
       let missing = models.first { $0.name == error.model }?.members.first { member in
-        !known.contains(member) && !models.contains { $0.name == member }
+        !names.contains(member) && !models.contains { $0.name == member }
       }
-      let suggestion = missing.map { NearestName.suggestion(for: $0, among: known) } ?? ""
+      let suggestion = missing.map { NearestName.suggestion(for: $0, among: names) } ?? ""
       throw .usage("virtual-models: \(error.description)\(suggestion)")
     }
   }
