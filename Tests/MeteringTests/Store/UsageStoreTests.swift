@@ -11,6 +11,14 @@ import Testing
     try await UsageStoreConformance { try await folders.next().store() }.verifyAll()
   }
 
+  @Test func sqliteKeepsTheLawsOfWhatIsShared() async throws {
+    let folders = FolderBox()
+    try await SharedStoreConformance {
+      let folder = await folders.next()
+      return { try folder.store() }
+    }.verifyAll()
+  }
+
   @Test func memoryIsBounded() async throws {
     let store = MemoryUsageStore(maximumEvents: 8)
     for number in 0..<50 {
