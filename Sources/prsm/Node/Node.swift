@@ -43,7 +43,8 @@ struct Node {
     }
     try await checkNames(models)
     let store = try NodeStore.open(in: folder)
-    let database = try await NodeDatabase.open(configuration, environment: environment)
+    let database = try await NodeDatabase.open(
+      configuration, environment: environment, patience: .seconds(30))
     let ring = database.map { KeyRing($0.keys, now: NodeStore.now) } ?? KeyRing(store: store, now: NodeStore.now)
     let authenticator = try await authenticator(ring)
     warnLoudly(authenticator)

@@ -11,24 +11,29 @@ struct NodeDatabase: Sendable {
   static let migrations = PostgresKeyStore.migrations + UsageSchema.postgres + PostgresAnswers.migrations
   /// How often a database that is away is asked whether it is back.
   private static let pause = Duration.seconds(2)
-  /// How long a node waits for its database at the start.
-  private static let startTime = Duration.seconds(30)
-
   let pool: PostgresPool
 
   /// Nil where the configuration names none.
   ///
-  /// - Throws: ``CommandFailure``: `usage` where its address is no address, `unavailable` where it cannot be reached within
-  ///   30 s, or was changed by a newer version.
+  /// - Parameter patience: how long one that cannot be reached is waited for.
+  /// - Throws: ``CommandFailure``: `usage` where its address is no address, `unavailable` where it cannot be reached, or was
+  ///   changed by a newer version.
   static func open(
-    _ configuration: Configuration, environment: [String: String]
+    _ configuration: Configuration, environment: [String: String], patience: Duration = .zero
   ) async throws(CommandFailure) -> NodeDatabase? {
     guard let secret = configuration.databaseURL else { return nil }
+    let address = try secret.reveal(environment: environment)
+    guard address.hasPrefix("postgresql://") || address.hasPrefix("postgres://") || address.contains("=") else {
+      throw .usage(
+        "\(Settings.databaseURL.path): expected an address such as `postgresql://user@host/database`, found another text"
+      )
+    }
     var options = PostgresPool.Options()
-    options.time = .seconds(10)
+    // A node that starts may come before its database; a command has somebody who waits.
+    options.time = patience > .zero ? .seconds(10) : .seconds(3)
     options.statementTime = .seconds(10)
-    let pool = PostgresPool(address: try secret.reveal(environment: environment), options: options)
-    let end = ContinuousClock.now + startTime
+    let pool = PostgresPool(address: address, options: options)
+    let end = ContinuousClock.now + patience
     while true {
       do throws(PostgresError) {
         try await pool.migrate(migrations)
