@@ -11,7 +11,7 @@ extension PairScores {
     for fold in 0..<folds.folds {
       let training = examples.indices.filter { folds.assignment[$0] != fold }.map { examples[$0] }
       let predictor = try QualityPredictor.train(
-        on: training, settings: settings.training, seed: settings.seed &+ UInt64(fold))
+        on: training, settings: settings.training, seed: settings.seed &+ UInt64(fold), prior: settings.prior)
       for index in examples.indices where folds.assignment[index] == fold {
         for estimate in predictor.estimates(for: examples[index].features) {
           if estimate.model == RoutingRecord.weak { weakProbability[index] = estimate.probability }

@@ -32,6 +32,10 @@ package struct RouteEvaluation: Sendable, Equatable {
   package var costSavedAt95Bound: Double
   /// The mean absolute difference between predicted and observed share of good answers, over ten bins, of both models.
   package var calibrationError: Double
+  /// The built-in prior's share in the predictions, 0 to 1; 0 where it was left out.
+  package var priorShare: Double
+  /// Records that the built-in prior was trained on; with more than one in a hundred it is left out.
+  package var priorOverlap = 0
 
   /// How an evaluation is made.
   package struct Settings: Sendable {
@@ -42,6 +46,8 @@ package struct RouteEvaluation: Sendable, Equatable {
     package var resamples = 1000
     package var seed: UInt64 = 1
     package var training = QualityPredictor.Training()
+    /// What predictors are averaged with; it is left out where it was trained on more than one in a hundred of the records.
+    package var prior = RoutingPrior.builtIn
     package var cascade = CascadePrices()
     /// At most so many decisions are timed.
     package var timedDecisions = 10_000
@@ -65,6 +71,12 @@ package struct RouteEvaluation: Sendable, Equatable {
       throw .tooFewRecords(found: pairs.count, needed: 10 * settings.folds)
     }
     let examples = pairs.map { (record: $0, features: PromptFeatures($0.prompt, embedding: $0.embedding)) }
+    var settings = settings
+    if let prior = settings.prior {
+      let known = pairs.count { prior.hasSeen($0.prompt) }
+      priorOverlap = known
+      if Double(known) > PriorBlend.overlapLimit * Double(pairs.count) { settings.prior = nil }
+    }
     let rounds = max(1, min(10, settings.predictions / pairs.count))
     var repeated: [PairScores] = []
     for round in 0..<rounds {
@@ -92,7 +104,9 @@ package struct RouteEvaluation: Sendable, Equatable {
     costSavedAt95Bound = cascades.reduce(0) { $0 + $1.savedWithPerfectJudge(quality: 0.95) } / Double(rounds)
     calibrationError = repeated.reduce(0) { $0 + $1.calibrationError } / Double(rounds)
     self.rounds = rounds
-    let whole = try QualityPredictor.train(on: examples, settings: settings.training, seed: settings.seed)
+    let whole = try QualityPredictor.train(
+      on: examples, settings: settings.training, seed: settings.seed, prior: settings.prior)
+    priorShare = Double(whole.blend?.share ?? 0)
     decisionP99Microseconds = Self.timeDecisions(
       pairs, predictor: whole, limit: settings.timedDecisions, nanoseconds: nanoseconds)
     progress(1)
@@ -149,6 +163,7 @@ extension RouteEvaluation: Encodable {
       ("decision_p99_us", decisionP99Microseconds), ("cost_saved_at_95", costSavedAt95),
       ("cost_saved_at_95_bound", costSavedAt95Bound), ("calibration_error", calibrationError),
       ("weak_quality", weakQuality), ("strong_quality", strongQuality),
+      ("prior_share", priorShare),
     ]
     return list
   }

@@ -13,6 +13,11 @@ struct PredictorWriter {
     for value in values { append(value) }
   }
 
+  mutating func append(bytes: [UInt8]) {
+    append(UInt32(clamping: bytes.count))
+    self.bytes.append(contentsOf: bytes)
+  }
+
   mutating func append(_ text: String) {
     let utf8 = Array(text.utf8.prefix(Int(UInt16.max)))
     append(UInt16(utf8.count))
@@ -70,6 +75,14 @@ struct PredictorReader {
       throw .unreadablePredictor(reason: "\(what) is not UTF-8")
     }
     return text
+  }
+
+  /// A list of bytes behind its length.
+  mutating func bytes(_ what: String) throws(RoutingError) -> [UInt8] {
+    let count: UInt32 = try integer(what)
+    try need(Int(count), what)
+    defer { position += Int(count) }
+    return Array(bytes[position..<(position + Int(count))])
   }
 
   private func need(_ count: Int, _ what: String) throws(RoutingError) {

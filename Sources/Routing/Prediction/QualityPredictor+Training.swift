@@ -22,15 +22,21 @@ extension QualityPredictor {
   /// Trains on labelled records; the same records, settings and seed give the same predictor, bit for bit.
   ///
   /// Models with fewer than two records are left out.
+  ///
+  /// - Parameter prior: what the predictor is averaged with, as far as it helps; it is left out where it was itself trained
+  ///   on more than one in a hundred of the records.
   package static func train(
-    on records: [RoutingRecord], settings: Training = Training(), seed: UInt64 = 1
+    on records: [RoutingRecord], settings: Training = Training(), seed: UInt64 = 1,
+    prior: RoutingPrior? = RoutingPrior.builtIn
   ) throws(RoutingError) -> QualityPredictor {
     try train(
-      on: records.map { ($0, PromptFeatures($0.prompt, embedding: $0.embedding)) }, settings: settings, seed: seed)
+      on: records.map { ($0, PromptFeatures($0.prompt, embedding: $0.embedding)) }, settings: settings, seed: seed,
+      prior: prior)
   }
 
   static func train(
-    on examples: [(record: RoutingRecord, features: PromptFeatures)], settings: Training, seed: UInt64
+    on examples: [(record: RoutingRecord, features: PromptFeatures)], settings: Training, seed: UInt64,
+    prior: RoutingPrior?
   ) throws(RoutingError) -> QualityPredictor {
     var counts: [String: Int] = [:]
     for example in examples {
@@ -94,7 +100,20 @@ extension QualityPredictor {
           treeShare: share))
     }
     predictor.heads = heads
+    if let prior, knows(prior, examples) <= PriorBlend.overlapLimit {
+      predictor.blend = PriorBlend.fit(
+        prior, features: examples.map(\.features), own: crossFitted,
+        outcomes: examples.map { example in models.map { example.record.outcomes[$0].map(Float.init) } })
+    }
     return predictor
+  }
+
+  /// The share of the records that a prior was trained on, 0 to 1.
+  static func knows(
+    _ prior: RoutingPrior, _ examples: [(record: RoutingRecord, features: PromptFeatures)]
+  ) -> Double {
+    let known = examples.count { prior.hasSeen($0.record.prompt) }
+    return Double(known) / Double(max(1, examples.count))
   }
 
   /// Takes back what the linear parts claim beyond what their cross-fitted predictions bear out, all by the same factor.

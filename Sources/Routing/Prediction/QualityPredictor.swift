@@ -22,6 +22,8 @@ package struct QualityPredictor: Sendable, Equatable {
   var embeddingDimension = 0
   /// Ordered by model name.
   var heads: [Head]
+  /// How the built-in prior takes part; nil where it does not.
+  package internal(set) var blend: PriorBlend?
 
   /// The models it knows, in order of name.
   package var models: [String] { heads.map(\.model) }
@@ -43,16 +45,29 @@ package struct QualityPredictor: Sendable, Equatable {
 
   /// The estimates for every known model, in order of name.
   package func estimates(for features: PromptFeatures) -> [Estimate] {
+    let parts = parts(for: features)
+    let guesses = blend?.guesses(for: features)
+    return heads.indices.map { index in
+      let head = heads[index]
+      var probability = Self.mean(parts.linear[index], parts.trees[index], head.treeShare)
+      if let guesses, let blend { probability = blend.average(probability, guesses, head: index) }
+      return Estimate(
+        model: head.model, probability: Double(Self.clamped(probability)), linear: Double(parts.linear[index]),
+        trees: Double(parts.trees[index]), examples: head.examples + head.updates)
+    }
+  }
+
+  /// Every head's own prediction, neither clamped nor averaged with a prior.
+  func rawEstimates(for features: PromptFeatures) -> [Float] {
+    let parts = parts(for: features)
+    return heads.indices.map { Self.mean(parts.linear[$0], parts.trees[$0], heads[$0].treeShare) }
+  }
+
+  private func parts(for features: PromptFeatures) -> (linear: [Float], trees: [Float]) {
     let standardised = linearInput(features)
     let linear = heads.map { $0.linear.predict(features.grams, standardised) }
     let input = features.dense + linear
-    return heads.indices.map { index in
-      let head = heads[index]
-      let trees = head.trees.predict(input)
-      return Estimate(
-        model: head.model, probability: Double(Self.blend(linear[index], trees, head.treeShare)),
-        linear: Double(linear[index]), trees: Double(trees), examples: head.examples + head.updates)
-    }
+    return (linear, heads.map { $0.treeShare > 0 ? $0.trees.predict(input) : 0 })
   }
 
   /// P(good answer) of one model, or nil when the predictor does not know it.
@@ -68,8 +83,11 @@ package struct QualityPredictor: Sendable, Equatable {
     return features.embedding.count == embeddingDimension ? measures + features.embedding : measures
   }
 
-  static func blend(_ linear: Float, _ trees: Float, _ treeShare: Float) -> Float {
-    let mean = (1 - treeShare) * linear + treeShare * trees
-    return max(certainty.lowerBound, min(certainty.upperBound, mean))
+  private static func mean(_ linear: Float, _ trees: Float, _ treeShare: Float) -> Float {
+    (1 - treeShare) * linear + treeShare * trees
+  }
+
+  private static func clamped(_ probability: Float) -> Float {
+    max(certainty.lowerBound, min(certainty.upperBound, probability))
   }
 }

@@ -17,7 +17,7 @@ struct Route: AsyncParsableCommand {
         prsm route evaluate outcomes.jsonl.gz
         prsm route train outcomes.jsonl.gz --into predictor.prsm
       """,
-    subcommands: [RouteExplain.self, RouteTrain.self, RouteEvaluate.self])
+    subcommands: [RouteExplain.self, RouteTrain.self, RouteEvaluate.self, RouteTrainPrior.self])
 }
 
 struct RouteEvaluate: AsyncParsableCommand {
@@ -98,6 +98,9 @@ struct RouteEvaluate: AsyncParsableCommand {
       "APGR over length        [\(Decimals.text(evaluation.overLength.low, 3)), \(Decimals.text(evaluation.overLength.high, 3))] (95 %, paired)",
       "cost saved at 95 %      \(Decimals.text(evaluation.costSavedAt95 * 100, 1)) % (at most \(Decimals.text(evaluation.costSavedAt95Bound * 100, 1)) %, with a perfect judge)",
       "a decision, p99         \(Decimals.text(evaluation.decisionP99Microseconds, 1)) µs",
+      evaluation.priorOverlap > 0 && evaluation.priorShare == 0
+        ? "built-in prior          left out: it was trained on \(evaluation.priorOverlap) of these records"
+        : "built-in prior          \(Decimals.text(evaluation.priorShare * 100, 0)) % of every prediction",
     ]
     return lines.joined(separator: "\n")
   }
