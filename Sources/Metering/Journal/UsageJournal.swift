@@ -1,16 +1,21 @@
 import Foundation
 
-/// What has been set aside and used since the store last heard of it, in files that are appended to: one `write(2)` an entry,
-/// which survives the death of the process at once. Used under its owner's lock.
+/// What has been set aside and used since the store last heard of it, in files that are appended to. They are mapped into
+/// memory: what is copied there survives the death of the process at once, and costs no call of the system. Room on the disk
+/// is taken before it is used, so that a full disk is an error and not a fault. Used under its owner's lock.
 final class UsageJournal: @unchecked Sendable {
-  // Unchecked because its only owner calls it under a lock; the descriptor cannot be touched from elsewhere.
+  // Unchecked because its only owner calls it under a lock; descriptor and mapping cannot be touched from elsewhere.
 
   /// A file of this size is followed by another.
   static let segmentSize = 4 << 20
 
+  /// How much room a file takes at first; it doubles as it is needed.
+  private static let firstCapacity = 64 << 10
+
   private let folder: String
   private var number = 0
   private var descriptor: Int32 = -1
+  private var mapping: UnsafeMutableRawBufferPointer?
   private var size = 0
 
   /// A journal in a folder, which is made where it is missing.
@@ -29,7 +34,7 @@ final class UsageJournal: @unchecked Sendable {
   }
 
   deinit {
-    if descriptor >= 0 { close(descriptor) }
+    close((descriptor, mapping, size))
   }
 
   /// Whether a new file is due.
@@ -59,36 +64,63 @@ final class UsageJournal: @unchecked Sendable {
 
   /// Appends an entry.
   ///
-  /// - Throws: ``UsageStoreError`` where it cannot be written; what was written of it is taken back.
+  /// - Throws: ``UsageStoreError`` where it cannot be written.
   func append(_ entry: JournalEntry) throws(UsageStoreError) {
     if descriptor < 0 { try open() }
     let bytes = entry.bytes
-    let written = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-    guard written == bytes.count else {
-      let reason = written < 0 ? String(cString: strerror(errno)) : "the disk is full"
-      _ = ftruncate(descriptor, off_t(size))
-      throw UsageStoreError("\(path(number)) cannot be written: \(reason)")
+    if size + bytes.count > mapping?.count ?? 0 { try grow(by: bytes.count) }
+    bytes.withUnsafeBytes { entry in
+      guard let mapping, let start = entry.baseAddress else { return }
+      mapping.baseAddress?.advanced(by: size).copyMemory(from: start, byteCount: entry.count)
     }
     size += bytes.count
+  }
+
+  /// Takes more room on the disk, and maps it.
+  private func grow(by count: Int) throws(UsageStoreError) {
+    var capacity = max(mapping?.count ?? 0, Self.firstCapacity)
+    while capacity < size + count { capacity *= 2 }
+    let problem = posix_fallocate(descriptor, 0, off_t(capacity))
+    guard problem == 0 else {
+      throw UsageStoreError("\(path(number)) cannot be written: \(String(cString: strerror(problem)))")
+    }
+    guard let start = mmap(nil, capacity, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0), start != MAP_FAILED else {
+      throw UsageStoreError("\(path(number)) cannot be mapped: \(String(cString: strerror(errno)))")
+    }
+    if let mapping { munmap(mapping.baseAddress, mapping.count) }
+    mapping = UnsafeMutableRawBufferPointer(start: start, count: capacity)
+  }
+
+  /// A file that is written to, with its mapping and how much of it is used.
+  private typealias Open = (descriptor: Int32, mapping: UnsafeMutableRawBufferPointer?, size: Int)
+
+  /// Closes a file, giving back the room that it does not use.
+  private func close(_ file: Open) {
+    if let mapping = file.mapping { munmap(mapping.baseAddress, mapping.count) }
+    guard file.descriptor >= 0 else { return }
+    _ = ftruncate(file.descriptor, off_t(file.size))
+    Foundation.close(file.descriptor)
   }
 
   /// Goes on in a new file, which begins with these entries.
   ///
   /// - Throws: ``UsageStoreError``; the old file goes on to be written then.
   func rotate(_ entries: [JournalEntry]) throws(UsageStoreError) {
-    let (oldDescriptor, oldSize, oldNumber) = (descriptor, size, number)
+    let old: Open = (descriptor, mapping, size)
+    let oldNumber = number
     do throws(UsageStoreError) {
       try open()
       for entry in entries { try append(entry) }
     } catch {
-      if descriptor >= 0, descriptor != oldDescriptor {
-        close(descriptor)
+      if descriptor >= 0, descriptor != old.descriptor {
+        close((descriptor, mapping, size))
         unlink(path(number))
       }
-      (descriptor, size, number) = (oldDescriptor, oldSize, oldNumber)
+      (descriptor, mapping, size) = old
+      number = oldNumber
       throw error
     }
-    if oldDescriptor >= 0 { close(oldDescriptor) }
+    close(old)
   }
 
   /// Forgets the files before that one, whose every entry the store knows.
@@ -100,9 +132,8 @@ final class UsageJournal: @unchecked Sendable {
   ///
   /// - Throws: ``UsageStoreError`` where a file stays.
   func reset() throws(UsageStoreError) {
-    if descriptor >= 0 { close(descriptor) }
-    descriptor = -1
-    size = 0
+    close((descriptor, mapping, size))
+    (descriptor, mapping, size) = (-1, nil, 0)
     for number in Self.numbers(in: folder) where unlink(path(number)) != 0 {
       throw UsageStoreError("\(path(number)) cannot be removed: \(String(cString: strerror(errno)))")
     }
@@ -110,7 +141,8 @@ final class UsageJournal: @unchecked Sendable {
 
   private func open() throws(UsageStoreError) {
     number += 1
-    descriptor = Foundation.open(path(number), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o600)
+    mapping = nil
+    descriptor = Foundation.open(path(number), O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o600)
     size = 0
     guard descriptor >= 0 else {
       throw UsageStoreError("\(path(number)) cannot be made: \(String(cString: strerror(errno)))")
