@@ -257,3 +257,56 @@ int32_t prsm_draw(
   }
   return draw_from(scratch, kept, filters->temperature, uniform);
 }
+
+/* ln of P * ((Q + floor) / (P + floor))^gamma. */
+static float guided_score(float p, float q, float gamma, float floor) {
+  return p + gamma * (float)(log(exp((double)q) + floor) - log(exp((double)p) + floor));
+}
+
+int32_t prsm_guided(
+    const float *plain, const float *conditional, int32_t count, float gamma, float floor, float *logprob,
+    float *divergence) {
+  const float mine = prsm_log_sum_exp(plain, count), theirs = prsm_log_sum_exp(conditional, count);
+  if (!(mine > -INFINITY)) return -1;
+  if (!(theirs > -INFINITY)) {
+    const int32_t token = prsm_argmax(plain, count);
+    *logprob = token < 0 ? 0 : plain[token] - mine;
+    *divergence = 0;
+    return token;
+  }
+  float lanes[16] = {0};
+  int32_t index = 0;
+  for (; index + 16 <= count; index += 16)
+    for (int lane = 0; lane < 16; lane++)
+      lanes[lane] += fabsf(fast_exp(plain[index + lane] - mine) - fast_exp(conditional[index + lane] - theirs));
+  double distance = 0;
+  for (; index < count; index++) distance += fabsf(fast_exp(plain[index] - mine) - fast_exp(conditional[index] - theirs));
+  for (int lane = 0; lane < 16; lane++) distance += lanes[lane];
+  *divergence = (float)(distance / 2);
+  /* A cheap bound from above, ln(e^q + floor) <= max(q, ln floor) + ln 2, leaves few tokens to be computed exactly. */
+  const float edge = logf(floor);
+  gamma = gamma > 0 ? gamma : 0;
+  const int32_t starts[2] = {prsm_argmax(plain, count), prsm_argmax(conditional, count)};
+  float best = -INFINITY;
+  int32_t token = -1;
+  for (int start = 0; start < 2; start++) {
+    if (starts[start] < 0) continue;
+    const float score = guided_score(plain[starts[start]] - mine, conditional[starts[start]] - theirs, gamma, floor);
+    if (score > best || (score == best && starts[start] < token)) {
+      best = score;
+      token = starts[start];
+    }
+  }
+  for (index = 0; index < count; index++) {
+    const float p = plain[index] - mine, q = conditional[index] - theirs;
+    const float above = q > edge ? q : edge, below = p > edge ? p : edge;
+    if (!(p + gamma * (above + 0.6932f - below) >= best)) continue;
+    const float score = guided_score(p, q, gamma, floor);
+    if (score > best || (score == best && index < token)) {
+      best = score;
+      token = index;
+    }
+  }
+  *logprob = token < 0 ? 0 : plain[token] - mine;
+  return token;
+}

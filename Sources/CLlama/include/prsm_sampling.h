@@ -40,6 +40,14 @@ int32_t prsm_greatest(const float *logits, int32_t count, int32_t wanted, prsm_c
 int32_t prsm_draw(
     const float *logits, int32_t count, const prsm_filters *filters, double uniform, prsm_candidate *scratch);
 
+/*
+ * The likeliest token under P * ((Q + floor) / (P + floor))^gamma, the lower of equals; -1 where no logit is finite.
+ * `logprob` takes ln P of it, `divergence` half the sum over |P - Q|.
+ */
+int32_t prsm_guided(
+    const float *plain, const float *conditional, int32_t count, float gamma, float floor, float *logprob,
+    float *divergence);
+
 #ifdef __cplusplus
 }
 #endif

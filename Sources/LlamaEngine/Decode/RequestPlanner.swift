@@ -34,7 +34,8 @@ struct RequestPlanner: Sendable {
     case .tokens(let tokens):
       prompt = tokens
     }
-    let checked = try check(prompt)
+    if !request.continuation.isEmpty { resume(&reading, request.continuation) }
+    let checked = try check(prompt + request.continuation)
     let limit = try limit(request, promptCount: checked.count)
     if grammar == nil { grammar = try formatGrammar(request.responseFormat) }
     return GenerationPlan(
@@ -42,6 +43,16 @@ struct RequestPlanner: Sendable {
       reading: reading, grammar: grammar,
       logprobs: request.logprobs.map { min(max(0, $0), Self.maximumAlternatives) }, echoesPrompt: request.echoesPrompt,
       showsControlTokens: reading.toolCalls != nil)
+  }
+
+  /// An answer that is gone on with may have thought already.
+  private func resume(_ reading: inout AnswerText.Reading, _ tokens: [TokenID]) {
+    let given = String(decoding: tokens.lazy.filter(model.contains).flatMap { model.bytes(of: $0) }, as: UTF8.self)
+    if given.contains("</think>") {
+      reading.isReasoningOpen = false
+    } else if given.contains("<think>") {
+      reading.isReasoningOpen = true
+    }
   }
 
   private func offered(_ request: GenerationRequest) throws(GenerationError) -> [Tool] {

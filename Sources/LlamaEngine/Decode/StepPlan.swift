@@ -135,7 +135,7 @@ extension DecodeCore {
         let isDone = work.remaining == part.count
         let first = work.tokens.count - work.remaining
         pool.append(work.tokens[first..<first + part.count], to: session.holdings[work.sequence])
-        session.advance(work, by: part.count, logits: isDone ? context.logits(ofRow: last).map { Array($0) } : nil)
+        session.advance(work, by: part.count, logits: isDone ? context.logits(ofRow: last) : nil, scratch: scratch)
       case .generation(let generation):
         guard let holding = generation.holding else { continue }
         if generation.phase == .reading { computed += part.count }

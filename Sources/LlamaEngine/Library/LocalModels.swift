@@ -1,4 +1,5 @@
 package import ModelInterface
+import Synchronization
 
 /// The models of this machine: each is loaded when first asked for and unloaded when another needs its memory.
 package actor LocalModels: ModelProvider {
@@ -28,7 +29,11 @@ package actor LocalModels: ModelProvider {
 
   private let source: any ModelSource
   private let configuration: Configuration
-  private var slots: [String: Slot] = [:]
+  private var slots: [String: Slot] = [:] {
+    didSet { publish() }
+  }
+  /// The loops of loaded models, for those who only look.
+  private nonisolated let meters = Mutex<[EngineMeter]>([])
   private var clock: UInt64 = 0
   private var isShutDown = false
 
@@ -97,9 +102,13 @@ package actor LocalModels: ModelProvider {
   }
 
   /// What each loaded model is doing.
-  package func snapshots() -> [EngineSnapshot] {
-    slots.values.compactMap { if case .loaded(let loaded) = $0.state { loaded.loop.metrics.snapshot } else { nil } }
-      .sorted { $0.model < $1.model }
+  package nonisolated func snapshots() -> [EngineSnapshot] {
+    meters.withLock { $0 }.map(\.snapshot).sorted { $0.model < $1.model }
+  }
+
+  private func publish() {
+    let loaded = slots.values.compactMap { if case .loaded(let loaded) = $0.state { loaded.loop.metrics } else { nil } }
+    meters.withLock { $0 = loaded }
   }
 
   /// A model of that name or alias, in memory.

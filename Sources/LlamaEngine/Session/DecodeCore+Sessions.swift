@@ -36,36 +36,54 @@ extension DecodeCore {
   func evaluate(
     _ id: UInt64, _ job: UInt64, _ work: [(sequence: SequenceID, tokens: [TokenID])], _ reply: Reply<[[Float]]>
   ) {
-    guard let session = sessions[id] else { return reply.send(.failure(Self.closed)) }
+    let parts = work.map { SessionState.Part(sequence: $0.sequence, tokens: $0.tokens) }
+    do throws(GenerationError) {
+      let session = try admit(id, parts)
+      guard !parts.isEmpty else { return reply.send(.success([])) }
+      session.jobs.append(SessionState.Job(id: job, parts: parts, answer: .logits(reply)))
+    } catch {
+      reply.send(.failure(error))
+    }
+  }
+
+  func choose(_ id: UInt64, _ job: UInt64, _ steps: [TokenStep], _ reply: Reply<[TokenChoice?]>) {
+    let parts = SessionState.Part.parts(of: steps)
+    do throws(GenerationError) {
+      let session = try admit(id, parts)
+      guard !parts.isEmpty else { return reply.send(.success([])) }
+      session.jobs.append(SessionState.Job(id: job, parts: parts, answer: .choices(reply)))
+    } catch {
+      reply.send(.failure(error))
+    }
+  }
+
+  /// The session, where all of the work can be done in it.
+  private func admit(_ id: UInt64, _ work: [SessionState.Part]) throws(GenerationError) -> SessionState {
+    guard let session = sessions[id] else { throw Self.closed }
     var lengths = session.holdings.map(\.count)
     for waiting in session.jobs { for part in waiting.parts { lengths[part.sequence] += part.remaining } }
-    for (sequence, tokens) in work {
-      guard session.holdings.indices.contains(sequence), !tokens.isEmpty, tokens.allSatisfy(model.contains) else {
-        return reply.send(
-          .failure(
-            GenerationError(
-              .invalidRequest(parameter: nil),
-              "each part of the work names a sequence below \(session.holdings.count) and has tokens of the vocabulary")
-          ))
+    for part in work {
+      guard session.holdings.indices.contains(part.sequence), !part.tokens.isEmpty,
+        part.tokens.allSatisfy(model.contains)
+      else {
+        throw GenerationError(
+          .invalidRequest(parameter: nil),
+          "each part of the work names a sequence below \(session.holdings.count) and has tokens of the vocabulary")
       }
-      lengths[sequence] += tokens.count
-      guard lengths[sequence] <= contextLength else {
-        return reply.send(
-          .failure(
-            GenerationError(
-              .contextLengthExceeded(limit: contextLength, requested: lengths[sequence]),
-              "sequence \(sequence) would hold \(lengths[sequence]) tokens; the context window is \(contextLength)")))
+      lengths[part.sequence] += part.tokens.count
+      guard lengths[part.sequence] <= contextLength else {
+        throw GenerationError(
+          .contextLengthExceeded(limit: contextLength, requested: lengths[part.sequence]),
+          "sequence \(part.sequence) would hold \(lengths[part.sequence]) tokens; the context window is \(contextLength)"
+        )
       }
     }
-    guard !work.isEmpty else { return reply.send(.success([])) }
-    session.jobs.append(
-      SessionState.Job(
-        id: job, parts: work.map { SessionState.Part(sequence: $0.sequence, tokens: $0.tokens) }, reply: reply))
+    return session
   }
 
   func cancelJob(_ id: UInt64, _ job: UInt64) {
     guard let session = sessions[id], let index = session.jobs.firstIndex(where: { $0.id == job }) else { return }
-    session.jobs.remove(at: index).reply.send(.failure(GenerationError(.cancelled, "the work was cancelled")))
+    session.jobs.remove(at: index).fail(GenerationError(.cancelled, "the work was cancelled"))
   }
 
   func fork(_ id: UInt64, _ source: SequenceID, _ target: SequenceID) -> Result<Void, GenerationError> {

@@ -33,6 +33,22 @@ final class EngineSession: TokenSession {
     return try result.get()
   }
 
+  func choose(_ steps: [TokenStep]) async throws(GenerationError) -> [TokenChoice?] {
+    let job = nextJob.add(1, ordering: .relaxed).newValue
+    let id = id
+    let loop = loop
+    let result: Result<[TokenChoice?], GenerationError> = await withTaskCancellationHandler {
+      do throws(GenerationError) {
+        return .success(try await loop.ask { core, reply in core.choose(id, job, steps, reply) })
+      } catch {
+        return .failure(error)
+      }
+    } onCancel: {
+      loop.post { $0.cancelJob(id, job) }
+    }
+    return try result.get()
+  }
+
   func fork(_ source: SequenceID, to target: SequenceID) async throws(GenerationError) {
     let id = id
     try await loop.ask { core, reply in reply.send(core.fork(id, source, target)) }

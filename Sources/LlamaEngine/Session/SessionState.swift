@@ -6,27 +6,54 @@ final class SessionState {
   final class Part {
     let sequence: SequenceID
     let tokens: [TokenID]
+    /// How the next token is chosen; nil where the caller wants the logits themselves.
+    let rule: TokenRule?
+    /// Whether the logits are needed after the step that computes them.
+    let keepsLogits: Bool
     fileprivate(set) var done = 0
     var logits: [Float]?
+    var choice: TokenChoice?
 
-    init(sequence: SequenceID, tokens: [TokenID]) {
+    init(sequence: SequenceID, tokens: [TokenID], rule: TokenRule? = nil, keepsLogits: Bool = true) {
       self.sequence = sequence
       self.tokens = tokens
+      self.rule = rule
+      self.keepsLogits = keepsLogits
     }
 
     var remaining: Int { tokens.count - done }
   }
 
-  /// One call of `evaluate`.
+  /// What a caller waits for.
+  enum Answer {
+    case logits(Reply<[[Float]]>)
+    case choices(Reply<[TokenChoice?]>)
+  }
+
+  /// One call of `evaluate` or `choose`.
   final class Job {
     let id: UInt64
     let parts: [Part]
-    let reply: Reply<[[Float]]>
+    private let answer: Answer
 
-    init(id: UInt64, parts: [Part], reply: Reply<[[Float]]>) {
+    init(id: UInt64, parts: [Part], answer: Answer) {
       self.id = id
       self.parts = parts
-      self.reply = reply
+      self.answer = answer
+    }
+
+    func fail(_ error: GenerationError) {
+      switch answer {
+      case .logits(let reply): reply.send(.failure(error))
+      case .choices(let reply): reply.send(.failure(error))
+      }
+    }
+
+    fileprivate func succeed() {
+      switch answer {
+      case .logits(let reply): reply.send(.success(parts.map { $0.logits ?? [] }))
+      case .choices(let reply): reply.send(.success(parts.map { $0.finalChoice(among: parts) }))
+      }
     }
   }
 
@@ -49,16 +76,22 @@ final class SessionState {
   }
 
   /// Notes that a step has computed some of a part.
-  func advance(_ part: Part, by count: Int, logits: [Float]?) {
+  ///
+  /// - Parameter logits: those behind the part's last token, where it is done; valid during the call.
+  func advance(
+    _ part: Part, by count: Int, logits: UnsafeMutableBufferPointer<Float>?, scratch: Sampler.Scratch
+  ) {
     part.done += count
-    if part.remaining == 0 { part.logits = logits }
+    if part.remaining == 0, let logits {
+      if part.keepsLogits { part.logits = Array(logits) } else { part.choose(from: logits, scratch: scratch) }
+    }
     guard let job = jobs.first, job.parts.allSatisfy({ $0.remaining == 0 }) else { return }
     jobs.removeFirst()
-    job.reply.send(.success(job.parts.map { $0.logits ?? [] }))
+    job.succeed()
   }
 
   func fail(_ error: GenerationError) {
-    for job in jobs { job.reply.send(.failure(error)) }
+    for job in jobs { job.fail(error) }
     jobs = []
   }
 }

@@ -8,6 +8,9 @@ public struct GenerationRequest: Sendable {
   public var fallbacks: [String] = []
   /// What the model is to continue.
   public var prompt: Prompt
+  /// Tokens of the answer that were given already, by another engine with the same weights: the answer goes on behind them,
+  /// and does not repeat them.
+  public var continuation: [TokenID] = []
   /// How tokens are drawn.
   public var sampling = SamplingParameters()
   /// At most this many tokens are generated; nil leaves it to the context window and the node's own limit.

@@ -47,6 +47,13 @@ public protocol TokenSession: AnyObject, Sendable {
   /// - Throws: ``GenerationError``: `contextLengthExceeded` (nothing was appended), `cancelled`, `unavailable`.
   func evaluate(_ work: [(sequence: SequenceID, tokens: [TokenID])]) async throws(GenerationError) -> [[Float]]
 
+  /// Appends tokens to sequences as ``evaluate(_:)`` does, and chooses the token that follows each, where the logits are:
+  /// a vocabulary of numbers for every row need not travel. A default implementation evaluates and computes.
+  ///
+  /// - Returns: for each step, in order, its choice; nil for ``TokenRule/none``.
+  /// - Throws: as ``evaluate(_:)`` does.
+  func choose(_ steps: [TokenStep]) async throws(GenerationError) -> [TokenChoice?]
+
   /// Makes `target` hold the same tokens as `source`, sharing its cache. What `target` held is dropped.
   func fork(_ source: SequenceID, to target: SequenceID) async throws(GenerationError)
 

@@ -114,7 +114,7 @@ struct EngineTests {
     let deadline = ContinuousClock.now + .seconds(20)
     var active = 1
     while active > 0, ContinuousClock.now < deadline {
-      active = await TestModel.models.snapshots().first?.active ?? 0
+      active = TestModel.models.snapshots().first?.active ?? 0
       await Task.yield()
     }
     #expect(active == 0)
