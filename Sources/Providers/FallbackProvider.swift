@@ -9,7 +9,7 @@ package struct FallbackProvider: ModelProvider {
   /// The most models that one request tries.
   package static let limit = 8
 
-  private let provider: any ModelProvider
+  let provider: any ModelProvider
   private let report: @Sendable (GenerationRequest, String, GenerationError) -> Void
 
   /// A provider that answers for every model by its name.

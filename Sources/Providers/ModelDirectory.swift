@@ -5,14 +5,22 @@ package struct ModelDirectory: ModelProvider {
   private let providers: [any ModelProvider]
   /// The provider of a model by its position, where that is known without a look at all lists.
   private let owner: @Sendable (String) -> Int?
+  /// Asked for models that nobody lists.
+  private let fallback: (any ModelProvider)?
 
   /// A door to these providers; where two have a model of one name, the first answers.
   ///
-  /// - Parameter owner: for models whose provider is known at once, its position; asked for every request, so that it may
-  ///   change its mind when the configuration changes.
-  package init(_ providers: [any ModelProvider], owner: @escaping @Sendable (String) -> Int? = { _ in nil }) {
+  /// - Parameters:
+  ///   - owner: for models whose provider is known at once, its position; asked for every request, so that it may change
+  ///     its mind when the configuration changes.
+  ///   - fallback: asked for models that nobody lists.
+  package init(
+    _ providers: [any ModelProvider], owner: @escaping @Sendable (String) -> Int? = { _ in nil },
+    fallback: (any ModelProvider)? = nil
+  ) {
     self.providers = providers
     self.owner = owner
+    self.fallback = fallback
   }
 
   package func models() async -> [ModelDescriptor] {
@@ -32,6 +40,11 @@ package struct ModelDirectory: ModelProvider {
     try await provider(of: request.model).embed(request)
   }
 
+  /// The provider of a model that is known in advance.
+  func knownProvider(of model: String) -> (any ModelProvider)? {
+    owner(model).flatMap { providers.indices.contains($0) ? providers[$0] : nil }
+  }
+
   private func provider(of model: String) async throws(GenerationError) -> any ModelProvider {
     if let index = owner(model), providers.indices.contains(index) { return providers[index] }
     var known: [String] = []
@@ -41,6 +54,7 @@ package struct ModelDirectory: ModelProvider {
         known.append(candidate.name)
       }
     }
+    if let fallback { return fallback }
     let list = known.isEmpty ? "it has none yet" : "it has \(known.prefix(8).joined(separator: ", "))"
     throw GenerationError(.modelNotFound, "this node has no model `\(model)`; \(list)")
   }

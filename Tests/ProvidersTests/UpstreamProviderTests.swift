@@ -1,3 +1,4 @@
+import HostileUpstream
 import ModelInterface
 import Testing
 

@@ -1,4 +1,5 @@
 import Foundation
+import HostileUpstream
 import ModelInterface
 import Testing
 

@@ -49,6 +49,15 @@ package protocol RequestAuthenticator: Sendable {
   ///
   /// - Throws: ``AuthenticationFailure``.
   func authenticate(_ credentials: Credentials) async throws(AuthenticationFailure) -> Principal
+
+  /// The client behind credentials that are beyond doubt, on the calling thread, which is that of an event loop; nil where
+  /// that would take a wait, or they are wrong, and then nothing has been noted of the attempt.
+  func authenticateNow(_ credentials: Credentials) -> Principal?
+}
+
+extension RequestAuthenticator {
+  /// Always nil.
+  package func authenticateNow(_ credentials: Credentials) -> Principal? { nil }
 }
 
 /// Why a client is not let in.
@@ -90,6 +99,13 @@ package struct SharedKeyAuthenticator: RequestAuthenticator {
 
   /// Compares in time that depends on the length of what was sent only.
   package func authenticate(_ credentials: Credentials) async throws(AuthenticationFailure) -> Principal {
+    try check(credentials)
+  }
+
+  /// As ``authenticate(_:)``.
+  package func authenticateNow(_ credentials: Credentials) -> Principal? { try? check(credentials) }
+
+  private func check(_ credentials: Credentials) throws(AuthenticationFailure) -> Principal {
     guard let token = credentials.token else { throw .missing }
     let sent = Array(token.utf8)
     var difference = UInt64(truncatingIfNeeded: sent.count ^ key.count)

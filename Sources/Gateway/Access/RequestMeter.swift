@@ -130,7 +130,11 @@ package struct NoMeter: RequestMeter, MeterReservation {
   /// A meter that measures nothing.
   package init() {}
   /// Grants everything.
+  package func reserveNow(_ work: MeteredWork) throws(GenerationError) -> (any MeterReservation)? { self }
+  /// Grants everything.
   package func reserve(_ work: MeteredWork) async throws(GenerationError) -> any MeterReservation { self }
+  /// Does nothing.
+  package func settleNow(_ settlement: Settlement) -> Bool { true }
   /// Does nothing.
   package func settle(_ settlement: Settlement) async {}
 }

@@ -110,6 +110,13 @@ final class Answer {
   }
 
   func span(_ context: TraceContext, _ settlement: Settlement) -> FinishedSpan {
+    Self.span(context, settlement, model: start, duration: ContinuousClock.now - received)
+  }
+
+  /// The span of a piece of work, by OpenTelemetry's conventions for generative models.
+  static func span(
+    _ context: TraceContext, _ settlement: Settlement, model start: GenerationStart?, duration: Duration
+  ) -> FinishedSpan {
     var attributes: [(name: String, value: FinishedSpan.Value)] = [
       ("gen_ai.operation.name", .string("chat")),
       ("gen_ai.usage.input_tokens", .integer(settlement.usage.promptTokens)),
@@ -121,8 +128,7 @@ final class Answer {
       attributes.append(("gen_ai.provider.name", .string(start.provider)))
     }
     return FinishedSpan(
-      context: context, name: "generate \(start?.model ?? "")", kind: .internal,
-      duration: ContinuousClock.now - received,
+      context: context, name: "generate \(start?.model ?? "")", kind: .internal, duration: duration,
       attributes: attributes, error: settlement.outcome == .failed ? "the answer failed" : nil)
   }
 }

@@ -18,6 +18,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
   private var timerDue: NIODeadline?
   /// The connection has ended, and with it all that could be due.
   private var isOver = false
+  private var context: ChannelHandlerContext?
+  /// Answers requests before they are parsed here, where it is there.
+  weak var passages: PassageHandler?
 
   init(limits: ConnectionLimits, disconnection: Disconnection) {
     self.limits = limits
@@ -28,6 +31,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
   // MARK: the connection
 
   func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
     if context.channel.isActive { begin(context) }
   }
 
@@ -43,6 +47,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
   }
 
   func handlerRemoved(context: ChannelHandlerContext) {
+    self.context = nil
     stopTimer()
   }
 
@@ -139,6 +144,33 @@ final class ConnectionHandler: ChannelDuplexHandler {
     context.fireChannelWritabilityChanged()
   }
 
+  // MARK: requests that are answered before they are parsed here
+
+  /// Whether nothing is being read or answered.
+  var isIdle: Bool { state.isIdle }
+
+  func passageBegan() {
+    state.passageBegan()
+  }
+
+  /// - Returns: whether the connection will be closed afterwards, which the client has to be told.
+  func passageAnswers(isEventStream: Bool, closes: Bool) -> Bool {
+    defer { if isEventStream, let context { keepTime(context) } }
+    return state.passageAnswers(isEventStream: isEventStream, closes: closes, at: .now())
+  }
+
+  func passageWrote() {
+    state.wrote(at: .now())
+  }
+
+  func passageEnded(closes: Bool) {
+    if closes { state.closeAfterAnswer() }
+    let isLast = state.answered(at: .now())
+    guard let context else { return }
+    if isLast { context.close(mode: .output, promise: nil) }
+    keepTime(context)
+  }
+
   // MARK: time
 
   /// Sees to it that the timer goes off no later than the state's next deadline.
@@ -162,6 +194,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
       // What reads above gathers until a read is complete, and none is under way.
       context.fireChannelReadComplete()
     case .close: context.close(promise: nil)
+    case .keepAlive where passages?.isAnswering == true: passages?.keepAlive()
     case .keepAlive:
       var comment = context.channel.allocator.buffer(capacity: 16)
       comment.writeStaticString(": keep-alive\n\n")

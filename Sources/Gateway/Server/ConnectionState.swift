@@ -120,6 +120,35 @@ struct ConnectionState {
     return false
   }
 
+  // MARK: requests that are answered before they are parsed here
+
+  /// Whether nothing is being read or answered.
+  var isIdle: Bool {
+    guard case .idle = reading else { return false }
+    return unanswered == 0 && lingeringSince == nil && !isInputClosed
+  }
+
+  /// A request has been taken by somebody in front.
+  mutating func passageBegan() {
+    unanswered += 1
+  }
+
+  /// Its answer begins.
+  ///
+  /// - Parameter closes: whether the connection is to be closed afterwards in any case.
+  /// - Returns: whether it will be closed afterwards, which the client has to be told.
+  mutating func passageAnswers(isEventStream: Bool, closes: Bool, at now: NIODeadline) -> Bool {
+    self.isEventStream = isEventStream
+    lastWrite = now
+    closesAfterAnswer = closes || (isQuiescing && unanswered <= 1)
+    return closesAfterAnswer
+  }
+
+  /// The connection closes after the answer that is being given.
+  mutating func closeAfterAnswer() {
+    closesAfterAnswer = true
+  }
+
   // MARK: answers
 
   /// Completes a head with what concerns the connection.

@@ -41,8 +41,10 @@ package struct GatewayServices: Sendable {
   package var unreadiness: @Sendable () async -> [String]
   /// Routes of other rooms.
   package var modules: [any GatewayModule]
-  /// Takes a line a request.
+  /// Takes what is worth a line.
   package var logger: Logger
+  /// Takes a line a request; nil hands them to the logger.
+  package var requestLog: (any RequestLog)?
 
   /// A provider with everything else left out.
   package init(provider: any ModelProvider, logger: Logger) {
@@ -63,6 +65,7 @@ package struct Gateway: Service {
   private let services: GatewayServices
   private let onListening: @Sendable (ListeningAddress) async -> Void
   private let responder: Responder
+  private let lane: PassageLane?
   private let draining: Draining
 
   /// A gateway that does not listen yet.
@@ -87,7 +90,7 @@ package struct Gateway: Service {
     self.draining = draining
     let metrics = GatewayMetrics(services.metrics)
     let modules = Self.modules(configuration, services, metrics, draining)
-    responder = Responder(
+    let responder = Responder(
       table: RouteTable(modules.flatMap(\.routes)),
       hosts: services.modules,
       authenticator: services.authenticator,
@@ -96,7 +99,10 @@ package struct Gateway: Service {
         hosts: Set(configuration.allowedHosts.map { $0.lowercased() }),
         origins: Set(configuration.allowedOrigins.map { $0.lowercased() })),
       metrics: metrics, tracer: services.tracer, logger: services.logger,
+      log: services.requestLog ?? LoggerRequestLog(logger: services.logger),
       securityHeaders: [("x-content-type-options", "nosniff")])
+    self.responder = responder
+    lane = PassageLane(responder, services, configuration)
   }
 
   /// The routes that are served, for tests and for documentation.
@@ -180,7 +186,7 @@ package struct Gateway: Service {
       address: .hostname(configuration.host.filter { $0 != "[" && $0 != "]" }, port: configuration.port), backlog: 1024,
       availableConnectionsDelegate: MaximumAvailableConnections(
         configuration.maximumConnections, logger: services.logger))
-    let channel = GatewayChannel(limits: configuration.limits, responder: responder)
+    let channel = GatewayChannel(limits: configuration.limits, responder: responder, lane: lane)
     var quiet = services.logger
     quiet.logLevel = max(quiet.logLevel, .notice)
     let onRunning: @Sendable (any Channel) async -> Void = { channel in

@@ -16,6 +16,8 @@ struct GatewayConnection: ServerChildChannelValue {
 struct GatewayChannel: ServerChildChannel {
   let limits: ConnectionLimits
   let responder: Responder
+  /// Nil where nothing can be passed on.
+  let lane: PassageLane?
 
   func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<GatewayConnection> {
     channel.eventLoop.makeCompletedFuture {
@@ -26,6 +28,11 @@ struct GatewayChannel: ServerChildChannel {
       parsing.maxHeaderListSize = limits.headerBytes
       parsing.maxHeaderFieldCount = 200
       let pipeline = channel.pipeline.syncOperations
+      if let lane {
+        let passages = PassageHandler(lane, connection: handler, disconnection: disconnection)
+        handler.passages = passages
+        try pipeline.addHandler(passages)
+      }
       try pipeline.addHandler(FirstByteHandler(connection: handler))
       try pipeline.addHandler(HTTPResponseEncoder())
       try pipeline.addHandler(

@@ -20,6 +20,20 @@ package final class GatewayMetrics: Sendable {
   private let completionTokens: Family<Counter>
   private let generations: Family<Counter>
   private let cache = Mutex<[Handled: (Counter, Histogram)]>([:])
+  private let models = Mutex<[String: ModelSeries]>([:])
+
+  /// The most models whose series are kept at hand.
+  private static let modelLimit = 1_000
+
+  /// The series of one model.
+  private struct ModelSeries: Sendable {
+    var outcomes: [Counter]
+    var promptTokens: Counter
+    var cachedTokens: Counter
+    var completionTokens: Counter
+    var firstToken: Histogram
+    var interToken: Histogram
+  }
 
   /// Registers the gateway's metrics.
   package init(_ registry: MetricsRegistry) {
@@ -63,15 +77,39 @@ package final class GatewayMetrics: Sendable {
 
   /// A piece of work ended.
   func settled(_ settlement: Settlement, firstToken: Duration?, decode: Duration?) {
-    let model = settlement.model ?? "none"
-    generations(model, settlement.outcome.rawValue).add()
-    guard settlement.model != nil else { return }
-    promptTokens(model).add(settlement.usage.promptTokens)
-    cachedTokens(model).add(settlement.usage.cachedPromptTokens)
-    completionTokens(model).add(settlement.usage.completionTokens)
-    if let firstToken { self.firstToken(model).observe(firstToken) }
+    guard let model = settlement.model else {
+      generations("none", settlement.outcome.rawValue).add()
+      return
+    }
+    let series = series(of: model)
+    series.outcomes[settlement.outcome.position].add()
+    series.promptTokens.add(settlement.usage.promptTokens)
+    series.cachedTokens.add(settlement.usage.cachedPromptTokens)
+    series.completionTokens.add(settlement.usage.completionTokens)
+    if let firstToken { series.firstToken.observe(firstToken) }
     if let decode, settlement.usage.completionTokens > 1 {
-      interToken(model).observe(decode / .seconds(1) / Double(settlement.usage.completionTokens - 1))
+      series.interToken.observe(decode / .seconds(1) / Double(settlement.usage.completionTokens - 1))
+    }
+  }
+
+  private func series(of model: String) -> ModelSeries {
+    if let known = models.withLock({ $0[model] }) { return known }
+    let made = ModelSeries(
+      outcomes: Settlement.Outcome.allCases.map { generations(model, $0.rawValue) },
+      promptTokens: promptTokens(model), cachedTokens: cachedTokens(model), completionTokens: completionTokens(model),
+      firstToken: firstToken(model), interToken: interToken(model))
+    models.withLock { if $0.count < Self.modelLimit { $0[model] = made } }
+    return made
+  }
+}
+
+extension Settlement.Outcome {
+  /// The position among all outcomes.
+  fileprivate var position: Int {
+    switch self {
+    case .finished: 0
+    case .failed: 1
+    case .cancelled: 2
     }
   }
 }

@@ -15,6 +15,7 @@ struct Responder: Sendable {
   let metrics: GatewayMetrics
   let tracer: (any SpanRecorder)?
   let logger: Logger
+  let log: any RequestLog
   let securityHeaders: [(String, String)]
 
   func answer(_ message: Incoming, from address: SocketAddress?, through reply: Reply) async {
@@ -185,33 +186,25 @@ struct Responder: Sendable {
     let time = ContinuousClock.now - received
     let status = reply.status ?? failure?.status ?? 499
     metrics.handled(index: index, route: pattern, method: index < 0 ? "-" : method, status: status, time: time)
-    let level: Logger.Level = status >= 500 ? .warning : .info
-    if logger.logLevel <= level {
-      var metadata: Logger.Metadata = [
-        "request": .string(id), "method": .string(method), "path": .string(String(path.prefix(200))),
-        "status": .string(String(status)), "ms": .string(Self.milliseconds(time)),
-        "bytes": .string(String(reply.bytesSent)),
-      ]
-      if let principal, !principal.isAnonymous { metadata["tenant"] = .string(principal.tenant) }
-      if let trace { metadata["trace"] = .string(trace.traceID) }
-      if let failure { metadata["error"] = .string(failure.code ?? failure.type) }
-      logger.log(level: level, "request", metadata: metadata)
-    }
-    if let tracer, let trace, trace.isSampled {
-      tracer.record(
-        FinishedSpan(
-          context: trace, name: "\(method) \(pattern)", kind: .server, duration: time,
-          attributes: [
-            ("http.request.method", .string(method)), ("url.path", .string(path)), ("http.route", .string(pattern)),
-            ("http.response.status_code", .integer(status)), ("prsm.request.id", .string(id)),
-          ], error: failure.flatMap { $0.status >= 500 ? $0.message : nil }))
-    }
+    let line = RequestLine(
+      id: id, method: method, path: path, status: status, time: time, bytes: reply.bytesSent,
+      tenant: principal.flatMap { $0.isAnonymous ? nil : $0.tenant }, trace: trace?.traceID,
+      failure: failure.map { $0.code ?? $0.type })
+    log.write(line)
+    if let tracer, let trace, trace.isSampled { tracer.record(Self.span(trace, line, pattern: pattern, failure)) }
   }
 
-  private static func milliseconds(_ duration: Duration) -> String {
-    let microseconds = Int(duration / .microseconds(1))
-    let fraction = microseconds % 1000
-    return "\(microseconds / 1000).\(fraction < 10 ? "00" : fraction < 100 ? "0" : "")\(fraction)"
+  /// The span of a request, by OpenTelemetry's conventions for HTTP servers.
+  static func span(
+    _ context: TraceContext, _ line: RequestLine, pattern: String, _ failure: APIError?
+  ) -> FinishedSpan {
+    FinishedSpan(
+      context: context, name: "\(line.method) \(pattern)", kind: .server, duration: line.time,
+      attributes: [
+        ("http.request.method", .string(line.method)), ("url.path", .string(line.path)),
+        ("http.route", .string(pattern)), ("http.response.status_code", .integer(line.status)),
+        ("prsm.request.id", .string(line.id)),
+      ], error: failure.flatMap { $0.status >= 500 ? $0.message : nil })
   }
 
   private static func path(of uri: String) -> String { split(uri).path }

@@ -34,14 +34,26 @@ final class UpstreamPool: Sendable {
   let clients: [HTTPClient]
   /// One for each endpoint of the fleet; nil where the address is none.
   let sites: [Site?]
+  /// One for each endpoint of the fleet; nil where chat completions cannot be passed on to it.
+  let passages: [PassageSite?]
+  /// For each model of the fleet, which output limits can be passed on; nil where nothing can.
+  let passable: [PassableLimits?]
+  private let loops = Mutex<[ObjectIdentifier: Loop]>([:])
+
+  /// An event loop with its connections.
+  private struct Loop {
+    let eventLoop: any EventLoop
+    let connections: NIOLoopBound<LoopConnections>
+  }
 
   init(_ endpoints: [UpstreamEndpoint], policy: ResiliencePolicy, seed: UInt64) {
     self.endpoints = endpoints
     let fleet = Fleet(endpoints, policy: policy, seed: seed)
     positions = Dictionary(fleet.models.enumerated().map { ($1.name, $0) }) { first, _ in first }
-    models = fleet.models.map { model in
+    let models = fleet.models.map { model in
       endpoints[model.upstream].models.first { $0.name == model.name } ?? .init(name: model.name)
     }
+    self.models = models
     descriptors = zip(fleet.models, models).map { entry, model in
       var descriptor = ModelDescriptor(name: model.name, provider: endpoints[entry.upstream].name)
       descriptor.contextLength = model.contextLength
@@ -50,6 +62,11 @@ final class UpstreamPool: Sendable {
       return descriptor
     }
     sites = fleet.endpoints.map { Self.site(kind: endpoints[$0.upstream].kind, url: $0.url) }
+    let passages = fleet.endpoints.map { entry in
+      endpoints[entry.upstream].kind == .openAI ? PassageSite(entry.url, keys: endpoints[entry.upstream].apiKeys) : nil
+    }
+    self.passages = passages
+    passable = fleet.models.indices.map { PassableLimits(of: $0, fleet, endpoints, models, passages) }
     clients = endpoints.map { endpoint in
       var settings = HTTPClient.Configuration()
       settings.timeout = .init(connect: .nanoseconds(max(1, endpoint.deadlines.connect.inNanoseconds)))
@@ -102,6 +119,26 @@ final class UpstreamPool: Sendable {
 
   private func closeConnections() {
     for client in clients { client.shutdown { _ in } }
+    closeLoops()
+  }
+
+  private func closeLoops() {
+    for loop in loops.withLock({ Array($0.values) }) {
+      let connections = loop.connections
+      loop.eventLoop.execute { connections.value.close() }
+    }
+  }
+
+  /// The connections of the calling event loop; nil where the pool takes no requests any more.
+  func connections(on eventLoop: any EventLoop) -> LoopConnections? {
+    guard !(state.withLock { $0.isRetired }) else { return nil }
+    let bound = loops.withLock { loops in
+      if let known = loops[ObjectIdentifier(eventLoop)] { return known.connections }
+      let made = NIOLoopBound(LoopConnections(passages, on: eventLoop), eventLoop: eventLoop)
+      loops[ObjectIdentifier(eventLoop)] = Loop(eventLoop: eventLoop, connections: made)
+      return made
+    }
+    return bound.value
   }
 
   func shutdown() async {
@@ -110,6 +147,7 @@ final class UpstreamPool: Sendable {
       return !state.isRetired
     }
     guard isFirst else { return }
+    closeLoops()
     for client in clients { try? await client.shutdown() }
   }
 }

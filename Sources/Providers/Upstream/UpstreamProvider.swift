@@ -29,6 +29,9 @@ package final class UpstreamProvider: ModelProvider {
     previous.retire()
   }
 
+  /// The configuration in force.
+  var current: UpstreamPool { pool.withLock { $0 } }
+
   /// Closes the connections, breaking off what still runs.
   package func shutdown() async {
     let pool = pool.withLock { $0 }

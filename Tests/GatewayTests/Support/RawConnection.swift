@@ -32,6 +32,10 @@ final class RawConnection {
     try await channel.writeAndFlush(ByteBuffer(string: text))
   }
 
+  func send(_ bytes: [UInt8]) async throws {
+    try await channel.writeAndFlush(ByteBuffer(bytes: bytes))
+  }
+
   /// Sends from any task and without waiting, for bytes that the other side may no longer take.
   var push: @Sendable (String) -> Void {
     let channel = channel
@@ -52,9 +56,12 @@ final class RawConnection {
     }
   }
 
-  func read(count: Int) async -> String {
+  func read(count: Int) async -> String { String(decoding: await readBytes(count: count), as: UTF8.self) }
+
+  func readBytes(count: Int) async -> [UInt8] {
     while received.count < count, let more = await incoming.next(isolation: #isolation) { received += more }
-    return take(min(count, received.count))
+    defer { received.removeFirst(min(count, received.count)) }
+    return Array(received.prefix(count))
   }
 
   func readToEnd() async -> String {
@@ -72,19 +79,22 @@ final class RawConnection {
     var response = try Response(head: await read(through: "\r\n\r\n"))
     guard hasBody else { return response }
     if let length = response.header("content-length").flatMap({ Int($0) }) {
-      response.body = await read(count: length)
+      response.bytes = await readBytes(count: length)
     } else if response.header("transfer-encoding") == "chunked" {
-      while let chunk = try await chunk() { response.body += chunk }
+      while let chunk = try await chunkBytes() { response.bytes += chunk }
     }
+    response.body = String(decoding: response.bytes, as: UTF8.self)
     return response
   }
 
   /// The next piece of a chunked body; nil after the last.
-  func chunk() async throws -> String? {
+  func chunk() async throws -> String? { try await chunkBytes().map { String(decoding: $0, as: UTF8.self) } }
+
+  private func chunkBytes() async throws -> [UInt8]? {
     let line = await read(through: "\r\n")
     // The line's end is one character.
     let size = try #require(Int(line.dropLast(), radix: 16), "a chunk begins with its size; found \(line)")
-    let chunk = await read(count: size)
+    let chunk = await readBytes(count: size)
     _ = await read(count: 2)
     return size == 0 ? nil : chunk
   }
@@ -95,6 +105,8 @@ struct Response {
   var status: Int
   var headers: [(name: String, value: String)]
   var body = ""
+  /// The body where it is no text.
+  var bytes: [UInt8] = []
 
   init(head: String) throws {
     var lines = head.split(separator: "\r\n")

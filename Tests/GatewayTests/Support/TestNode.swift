@@ -131,18 +131,42 @@ final class CountingMeter: RequestMeter {
     func settle(_ settlement: Settlement) async {
       meter.state.withLock { $0.settlements.append(settlement) }
     }
+
+    func settleNow(_ settlement: Settlement) -> Bool {
+      guard meter.isImmediate else { return false }
+      meter.state.withLock { $0.settlements.append(settlement) }
+      return true
+    }
   }
 
   private struct State {
     var reserved = 0
+    var immediate = 0
     var settlements: [Settlement] = []
   }
 
   private let state = Mutex(State())
   private let refusal: GenerationError?
 
-  init(refusal: GenerationError? = nil) {
+  private let isImmediate: Bool
+
+  /// - Parameter isImmediate: whether it answers without waiting.
+  init(refusal: GenerationError? = nil, isImmediate: Bool = false) {
     self.refusal = refusal
+    self.isImmediate = isImmediate
+  }
+
+  /// How many were reserved without waiting.
+  var immediate: Int { state.withLock { $0.immediate } }
+
+  func reserveNow(_ work: MeteredWork) throws(GenerationError) -> (any MeterReservation)? {
+    guard isImmediate else { return nil }
+    if let refusal { throw refusal }
+    state.withLock {
+      $0.reserved += 1
+      $0.immediate += 1
+    }
+    return Reservation(meter: self)
   }
 
   var reserved: Int { state.withLock { $0.reserved } }

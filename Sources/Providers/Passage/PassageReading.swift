@@ -1,0 +1,229 @@
+import ModelInterface
+import NIOCore
+import NIOHTTP1
+
+/// What an upstream's answer to a passage turns out to be, as its bytes come in: an answer to be passed on, one that has to be
+/// read by ``UpstreamReading`` because it is not as OpenAI's API has it, or a failure.
+struct PassageReading {
+  /// What to do with what came.
+  enum Step {
+    case nothing
+    /// The answer in one piece.
+    case whole(ByteBuffer, AnswerScan)
+    /// Data of events, in order; `isDone` after the last.
+    case events([Event], isDone: Bool)
+    /// Events that have to be put into words.
+    case converted([GenerationEvent], isDone: Bool)
+    case failed(GenerationError)
+  }
+
+  /// The data of one event, and what there is in it.
+  struct Event {
+    var data: [UInt8]
+    var scan: AnswerScan
+  }
+
+  private enum Form {
+    case unknown, whole, events, other
+  }
+
+  private let endpoint: String
+  private let model: String
+  private let isStreamed: Bool
+  private let converts: Bool
+  private var head: ResponseParser.Head?
+  private var form = Form.unknown
+  private var gathered = ByteBuffer()
+  private var reader = EventStreamReader()
+  private var other: UpstreamReading?
+  private var hasPassed = false
+  private var isDone = false
+  private(set) var usage = Usage()
+  private(set) var reason: Completion.Reason?
+  /// What is wrong with the event that came after those that were given out last.
+  private(set) var failure: GenerationError?
+
+  /// - Parameters:
+  ///   - isStreamed: whether a stream was asked for; an answer of the other kind is put into words.
+  ///   - converts: whether it is put into words in any case.
+  init(endpoint: String, model: String, isStreamed: Bool, converts: Bool) {
+    self.converts = converts
+    self.endpoint = endpoint
+    self.model = model
+    self.isStreamed = isStreamed
+  }
+
+  mutating func begin(_ head: ResponseParser.Head) -> Step {
+    self.head = head
+    guard (200..<300).contains(head.status), !head.isEncoded, !converts else {
+      return read(ByteBuffer(), asOther: true)
+    }
+    return .nothing
+  }
+
+  mutating func read(_ body: ByteBuffer) -> Step {
+    guard !isDone else { return .nothing }
+    switch form {
+    case .other: return read(body, asOther: true)
+    case .events: return stream(body)
+    case .unknown, .whole:
+      guard gathered.readableBytes + body.readableBytes <= UpstreamReading.maximumAnswerSize else {
+        return .failed(
+          GenerationError(
+            .unavailable, "`\(endpoint)` answered more than \(UpstreamReading.maximumAnswerSize) bytes"))
+      }
+      if gathered.readableBytes == 0 { gathered = body } else { gathered.writeImmutableBuffer(body) }
+      guard form == .unknown, let first = gathered.readableBytesView.first(where: { $0 > 0x20 }) else {
+        return .nothing
+      }
+      // An event stream's lines begin with a field's name or a colon.
+      guard "deir:".utf8.contains(first) == isStreamed else { return read(ByteBuffer(), asOther: true) }
+      guard isStreamed else {
+        form = .whole
+        return .nothing
+      }
+      form = .events
+      return stream(gathered, isFirst: true)
+    }
+  }
+
+  mutating func end() -> Step {
+    guard !isDone else { return .nothing }
+    switch form {
+    case .unknown, .whole:
+      let scan = gathered.withUnsafeReadableBytes { AnswerScan(whole: $0) }
+      guard let scan else { break }
+      isDone = true
+      usage = scan.usage ?? Usage()
+      reason = scan.reason
+      return .whole(gathered, scan)
+    case .events where hasPassed:
+      guard reason != nil else {
+        return .failed(
+          GenerationError(.unavailable, "the answer of `\(endpoint)` broke off before its end"))
+      }
+      isDone = true
+      return .events([], isDone: true)
+    case .events, .other: break
+    }
+    guard form != .other else { return finishOther(after: []) }
+    let step = read(ByteBuffer(), asOther: true)
+    switch step {
+    case .converted(let events, isDone: false): return finishOther(after: events)
+    case .nothing: return finishOther(after: [])
+    default: return step
+    }
+  }
+
+  // MARK: streams
+
+  private mutating func stream(_ body: ByteBuffer, isFirst: Bool = false) -> Step {
+    var found: [Event] = []
+    if !hasPassed, !isFirst { gathered.writeImmutableBuffer(body) }
+    for event in reader.read(body) {
+      if event.data.elementsEqual("[DONE]".utf8) {
+        guard hasPassed else { return read(ByteBuffer(), asOther: true) }
+        isDone = true
+        return .events(found, isDone: true)
+      }
+      var data = event.data
+      // A line's end within the data can only stand between JSON's tokens.
+      for index in data.indices where data[index] == UInt8(ascii: "\n") { data[index] = UInt8(ascii: " ") }
+      guard event.name != "error", var scan = data.withUnsafeBytes({ AnswerScan(event: $0) }) else {
+        guard hasPassed else { return read(ByteBuffer(), asOther: true) }
+        // What came before is part of the answer.
+        failure = error(of: event)
+        break
+      }
+      if !hasPassed {
+        guard scan.isComplete, !scan.hasOddUsage else { return read(ByteBuffer(), asOther: true) }
+        hasPassed = true
+        gathered = ByteBuffer()
+      }
+      if scan.hasOddUsage { (data, scan) = Self.corrected(data) ?? (data, scan) }
+      if let told = scan.usage { usage = told }
+      if let told = scan.reason { reason = told }
+      found.append(Event(data: data, scan: scan))
+    }
+    if reader.isTooLong {
+      return .failed(
+        GenerationError(
+          .unavailable, "`\(endpoint)` sent an event longer than \(EventStreamReader.maximumEventSize) bytes"))
+    }
+    if found.isEmpty, let failure { return .failed(failure) }
+    return found.isEmpty ? .nothing : .events(found, isDone: false)
+  }
+
+  /// An event with the usage that an upstream is believed.
+  private static func corrected(_ data: [UInt8]) -> ([UInt8], AnswerScan)? {
+    guard var object = (try? JSONValue.parse(data))?.object, let told = object["usage"] else { return nil }
+    let usage = Usage(openAI: told).consistent()
+    object["usage"] = [
+      "prompt_tokens": .integer(usage.promptTokens), "completion_tokens": .integer(usage.completionTokens),
+      "total_tokens": .integer(usage.totalTokens),
+      "prompt_tokens_details": ["cached_tokens": .integer(usage.cachedPromptTokens)],
+      "completion_tokens_details": ["reasoning_tokens": .integer(usage.reasoningTokens)],
+    ]
+    let bytes = JSONValue.object(object).bytes
+    return bytes.withUnsafeBytes { AnswerScan(event: $0) }.map { (bytes, $0) }
+  }
+
+  /// The error in an event that reports one or makes no sense.
+  private func error(of event: EventStreamReader.Event) -> GenerationError {
+    var reader = OpenAIAnswerReader(endpoint: endpoint)
+    do throws(GenerationError) {
+      _ = try reader.read(event)
+    } catch {
+      return error
+    }
+    return GenerationError(
+      .unavailable,
+      "`\(endpoint)` sent an event that is no piece of an answer: "
+        + String(decoding: event.data.prefix(200), as: UTF8.self))
+  }
+
+  // MARK: what has to be read by others
+
+  /// Hands over to the reader that knows quirks and errors, with everything that has come.
+  private mutating func read(_ body: ByteBuffer, asOther: Bool) -> Step {
+    do throws(GenerationError) {
+      if other == nil {
+        form = .other
+        guard let head else {
+          throw GenerationError(.unavailable, "`\(endpoint)` answered nothing")
+        }
+        // What was asked matters to embeddings only.
+        let request = GenerationRequest(
+          model: model, prompt: .messages([]), context: RequestContext(requestID: ""))
+        var reading = UpstreamReading(
+          endpoint: endpoint, model: model, work: .generation(request), reader: OpenAIAnswerReader(endpoint: endpoint))
+        try reading.begin(ResponseParser.whole(head))
+        let earlier = try reading.read(gathered)
+        other = reading
+        gathered = ByteBuffer()
+        if !earlier.isEmpty { return told(earlier) }
+      }
+      guard body.readableBytes > 0 else { return .nothing }
+      return told(try other?.read(body) ?? [])
+    } catch {
+      return .failed(error)
+    }
+  }
+
+  private mutating func finishOther(after events: [GenerationEvent]) -> Step {
+    do throws(GenerationError) {
+      return told(events + (try other?.end() ?? []))
+    } catch {
+      return .failed(error)
+    }
+  }
+
+  private mutating func told(_ events: [GenerationEvent]) -> Step {
+    isDone = other?.isDone ?? true
+    if case .finished(let completion) = events.last {
+      usage = completion.usage
+      reason = completion.reason
+    }
+    return events.isEmpty ? .nothing : .converted(events, isDone: isDone)
+  }
+}
