@@ -8,6 +8,12 @@ package struct ExecutionTrace: Sendable, Hashable {
   /// Why the trace ends before the program does: "events", "bytes" or "time"; nil when it is whole.
   package var cutBy: String?
 
+  /// A trace.
+  package init(events: [Event] = [], cutBy: String? = nil) {
+    self.events = events
+    self.cutBy = cutBy
+  }
+
   /// One step of the program.
   package struct Event: Sendable, Hashable {
     /// What happened.
@@ -24,6 +30,19 @@ package struct ExecutionTrace: Sendable, Hashable {
     package var value: String
     /// Locals that are new or have changed since the frame's last event.
     package var changes: [Change]
+
+    /// A step.
+    package init(
+      kind: Kind, line: Int, depth: Int, frame: Int, function: String, value: String = "", changes: [Change] = []
+    ) {
+      self.kind = kind
+      self.line = line
+      self.depth = depth
+      self.frame = frame
+      self.function = function
+      self.value = value
+      self.changes = changes
+    }
   }
 
   /// The kinds of event.
@@ -46,6 +65,13 @@ package struct ExecutionTrace: Sendable, Hashable {
     package var type: String
     /// The value, abbreviated, without addresses, sets in sorted order.
     package var value: String
+
+    /// A change.
+    package init(name: String, type: String, value: String) {
+      self.name = name
+      self.type = type
+      self.value = value
+    }
   }
 }
 

@@ -1,0 +1,66 @@
+package import Sandbox
+
+/// Where candidates run. The loop knows no more of it, so that tests can stand in for a sandbox.
+package protocol CodeRunner: Sendable {
+  /// Makes unfinished code executable and brings it into a canonical form; nil where nothing can be made of it.
+  func canonicalise(_ sources: [String]) async throws -> [String?]
+  /// The call that each test makes; nil where there is none.
+  func invocations(of tests: [String]) async throws -> [String?]
+  /// Runs programs and writes down what they do, in their order.
+  func trace(_ programs: [SandboxProgram]) async throws -> [TracedRun]
+  /// Runs programs with their tests, in their order, each judged where the program has no reach.
+  func judge(_ programs: [SandboxProgram]) async throws -> [SandboxOutcome]
+}
+
+/// What one run of a program on one test's input showed.
+package struct TracedRun: Sendable, Hashable {
+  /// How it ended.
+  package var outcome: SandboxOutcome
+  /// Its steps, as far as they were kept.
+  package var trace: ExecutionTrace
+  /// What it printed.
+  package var output: String
+
+  /// A run.
+  package init(outcome: SandboxOutcome, trace: ExecutionTrace, output: String = "") {
+    self.outcome = outcome
+    self.trace = trace
+    self.output = output
+  }
+}
+
+/// Candidates in the sandbox.
+package struct SandboxRunner: CodeRunner {
+  let sandbox: Sandbox
+  /// What a candidate may use.
+  package var limits = SandboxLimits(
+    wallMilliseconds: 2_000, cpuMilliseconds: 1_000, processes: 0, files: 8, outputBytes: 16 << 10)
+  /// What is kept of a run.
+  package var traceBounds = TraceOptions(
+    events: 200, bytes: 16 << 10, depth: 5, items: 10, characters: 60, milliseconds: 500)
+
+  /// Runs in this sandbox.
+  package init(_ sandbox: Sandbox) {
+    self.sandbox = sandbox
+  }
+
+  package func canonicalise(_ sources: [String]) async throws -> [String?] {
+    try await sandbox.canonicalise(sources)
+  }
+
+  package func invocations(of tests: [String]) async throws -> [String?] {
+    try await sandbox.invocations(of: tests)
+  }
+
+  package func trace(_ programs: [SandboxProgram]) async throws -> [TracedRun] {
+    try await sandbox.run(programs, limits: limits, trace: traceBounds).map { result in
+      TracedRun(
+        outcome: result.outcome, trace: result.trace ?? ExecutionTrace(),
+        output: String(decoding: result.standardOutput.prefix(2_000), as: UTF8.self))
+    }
+  }
+
+  package func judge(_ programs: [SandboxProgram]) async throws -> [SandboxOutcome] {
+    try await sandbox.run(programs, limits: limits).map(\.outcome)
+  }
+}

@@ -1,0 +1,32 @@
+import ModelInterface
+
+/// One way of writing the program line by line: candidates, their traces, a guided line, and so on.
+final class Attempt {
+  let id: Int
+  let configuration: AttemptConfiguration
+  let prompt: CodePrompt
+  /// What is written: its sequence holds the plain prompt.
+  let strand: Strand
+  /// The sequence that holds the prompt with traces, what it holds, and these traces.
+  var conditional: SequenceID?
+  var conditionalTokens: [TokenID] = []
+  var signal = ""
+  var gamma: Float = 0
+  /// Guided lines that are still allowed.
+  var linesLeft: Int
+  /// A failing program that it takes up, whose traces it shows first.
+  let culprit: Candidate?
+  var best = 0.0
+
+  init(
+    id: Int, configuration: AttemptConfiguration, prompt: CodePrompt, strand: Strand, linesLeft: Int,
+    culprit: Candidate?
+  ) {
+    self.id = id
+    self.configuration = configuration
+    self.prompt = prompt
+    self.strand = strand
+    self.linesLeft = linesLeft
+    self.culprit = culprit
+  }
+}

@@ -1,0 +1,135 @@
+package import ModelInterface
+
+/// A session of a model with what the search needs of it: free sequences, the prompts' caches, and an account of tokens.
+///
+/// Used by one task at a time. Kept over several searches, it keeps what their prompts have in common. After an error it is
+/// of no more use and has to be closed.
+package final class Workbench {
+  let model: any TokenModel
+  let session: any TokenSession
+  private var free: [SequenceID]
+  private var held: [PromptStyle: (sequence: SequenceID, tokens: [TokenID])] = [:]
+  /// Tokens that were chosen; the measure of every budget.
+  package private(set) var generated = 0
+  /// Tokens that were only read: prompts, signals, beginnings taken up again.
+  package private(set) var read = 0
+
+  /// Opens a session of so many sequences: one for each prompt style, two for each attempt, one for each candidate.
+  ///
+  /// - Throws: ``GenerationError`` of kind `overloaded` where the model has no room.
+  package init(
+    _ model: any TokenModel, sequences: Int, context: RequestContext
+  ) async throws(GenerationError) {
+    self.model = model
+    session = try await model.openSession(sequences: sequences, context: context)
+    free = (0..<sequences).reversed()
+  }
+
+  /// Gives the sequences back.
+  package func close() async {
+    await session.close()
+  }
+
+  var freeSequences: Int { free.count }
+
+  func takeSequence() -> SequenceID? { free.popLast() }
+
+  func giveBack(_ sequence: SequenceID) async throws(GenerationError) {
+    try await session.truncate(sequence, to: 0)
+    free.append(sequence)
+  }
+
+  /// The tokens of a prompt with a signal, ready to be continued.
+  func tokens(of prompt: CodePrompt, signal: String = "") -> [TokenID] {
+    var tokens: [TokenID] = []
+    var addsStart = prompt.addsStart
+    var pieces = prompt.before
+    if !signal.isEmpty { pieces.append(PromptPiece(text: signal, isTemplate: false)) }
+    pieces += prompt.after
+    pieces.append(PromptPiece(text: prompt.opening, isTemplate: false))
+    for piece in pieces where !piece.text.isEmpty {
+      tokens += model.tokenize(piece.text, addsSpecial: addsStart, parsesSpecial: piece.isTemplate)
+      addsStart = false
+    }
+    return tokens
+  }
+
+  /// A sequence that holds all of a prompt but its last token; shared, to be forked and never written to.
+  func base(_ style: PromptStyle, _ tokens: [TokenID]) async throws(GenerationError) -> SequenceID {
+    let wanted = Array(tokens.dropLast())
+    var sequence: SequenceID
+    var known: [TokenID] = []
+    if let holding = held[style] {
+      sequence = holding.sequence
+      known = holding.tokens
+    } else {
+      guard let taken = takeSequence() else { throw Self.noSequence }
+      sequence = taken
+    }
+    let common = Self.commonPrefix(known, wanted)
+    held[style] = (sequence, Array(wanted.prefix(common)))
+    if common < known.count { try await session.truncate(sequence, to: common) }
+    try await read([(sequence, Array(wanted[common...]))])
+    held[style] = (sequence, wanted)
+    return sequence
+  }
+
+  /// A fresh sequence with the same tokens as another.
+  func fork(_ source: SequenceID) async throws(GenerationError) -> SequenceID {
+    guard let target = takeSequence() else { throw Self.noSequence }
+    try await session.fork(source, to: target)
+    return target
+  }
+
+  /// Has sequences take in tokens, all in one batch.
+  func read(_ work: [(sequence: SequenceID, tokens: [TokenID])]) async throws(GenerationError) {
+    let steps = work.filter { !$0.tokens.isEmpty }.map {
+      TokenStep(sequence: $0.sequence, tokens: $0.tokens, rule: .none)
+    }
+    guard !steps.isEmpty else { return }
+    read += steps.reduce(0) { $0 + $1.tokens.count }
+    _ = try await session.choose(steps)
+  }
+
+  /// Writes strands on, all together, until each of them has ended or the allowance of tokens is used up.
+  ///
+  /// - Parameters:
+  ///   - allowance: the most tokens that are generated.
+  ///   - observe: called after each token, with the number of its strand.
+  func write(
+    _ strands: [Strand], allowance: Int, observe: (Int) async -> Void = { _ in }
+  ) async throws(GenerationError) {
+    var left = allowance
+    while true {
+      var steps: [TokenStep] = []
+      var owners: [(strand: Int, step: Int)] = []
+      for (index, strand) in strands.enumerated() where !strand.isOver {
+        guard owners.count < left else {
+          strand.draft.end(.tokens)
+          continue
+        }
+        owners.append((index, steps.count))
+        steps += strand.steps(at: steps.count)
+      }
+      guard !owners.isEmpty else { return }
+      let choices = try await session.choose(steps)
+      generated += owners.count
+      left -= owners.count
+      read += steps.reduce(0) { $0 + $1.tokens.count } - owners.count
+      for (index, step) in owners {
+        strands[index].take(choices[step], model)
+        await observe(index)
+      }
+    }
+  }
+
+  static func commonPrefix(_ left: [TokenID], _ right: [TokenID]) -> Int {
+    var count = 0
+    while count < left.count, count < right.count, left[count] == right[count] { count += 1 }
+    return count
+  }
+
+  private static var noSequence: GenerationError {
+    GenerationError(.internal, "the search asks for more sequences than its session has")
+  }
+}
