@@ -5,7 +5,7 @@ internal import Synchronization
 ///
 /// What is here already is not fetched again, so that a fetch that broke off goes on where it stopped. A place that sends
 /// bytes which are not the block is not asked again; one that fails is left alone after a few failures, and what it was
-/// asked for is asked of the others.
+/// asked for is asked of the others. What a place is slow to give is asked of a second one, and whoever is first counts.
 package struct DAGFetch: Sendable {
   /// What is to be fetched, and how.
   package struct Options: Sendable {
@@ -15,6 +15,8 @@ package struct DAGFetch: Sendable {
     package var failures = 4
     /// How long one block may take.
     package var patience: Duration = .seconds(20)
+    /// After how long a block is asked of a second place that has nothing else to do.
+    package var hedge: Duration = .milliseconds(500)
     /// Blocks that may be under one root; more ends the fetch.
     package var maximumBlocks = 1 << 24
 
@@ -42,7 +44,9 @@ package struct DAGFetch: Sendable {
     var seen: Set<BlockKey> = []
     /// Places that could not give a block.
     var refusals: [BlockKey: Set<Int>] = [:]
-    var running = 0
+    /// Blocks that are being fetched: since when, and by which places.
+    var inFlight: [BlockKey: (cid: CID, since: ContinuousClock.Instant, places: Set<Int>)] = [:]
+    var done: Set<BlockKey> = []
     var report = Report()
     var failures: [Int]
     var isOut: [Bool]
@@ -81,7 +85,7 @@ package struct DAGFetch: Sendable {
       State(
         waiting: [root], seen: [BlockKey(root.multihash)], failures: places.map { _ in 0 },
         isOut: places.map { _ in false }), tell: progress)
-    await withTaskGroup(of: Void.self) { group in
+    await withTaskGroup(of: Bool.self) { group in
       for place in places.indices {
         for _ in 0..<max(1, options.concurrency) {
           group.addTask { await work(place, shared) }
@@ -89,6 +93,8 @@ package struct DAGFetch: Sendable {
       }
       // Without any place, what is here is still walked.
       if places.isEmpty { group.addTask { await work(nil, shared) } }
+      // Whoever still waits for a place that does not answer is let go of when all is there.
+      for await isOver in group where isOver { group.cancelAll() }
     }
     if Task.isCancelled { throw ContentError(.timedOut, "the fetch of \(root) was cancelled; run it again to go on") }
     return try shared.state.withLock { state in
@@ -103,13 +109,18 @@ package struct DAGFetch: Sendable {
   private enum Step {
     case take(CID)
     case wait
+    /// This place is out.
+    case leave
+    /// Everything is there, or nothing more can come.
     case end
   }
 
-  private func work(_ place: Int?, _ shared: Progress) async {
+  /// - Returns: whether the whole fetch is over.
+  private func work(_ place: Int?, _ shared: Progress) async -> Bool {
     while !Task.isCancelled {
       switch next(place, shared) {
-      case .end: return
+      case .end: return true
+      case .leave: return false
       case .wait: try? await Task.sleep(for: .milliseconds(5))
       case .take(let cid):
         do throws(ContentError) {
@@ -119,21 +130,35 @@ package struct DAGFetch: Sendable {
         }
       }
     }
+    return false
   }
 
   /// A block for this place to look at: one that it has not refused.
   private func next(_ place: Int?, _ shared: Progress) -> Step {
-    shared.state.withLock { state in
+    let now = ContinuousClock.now
+    return shared.state.withLock { state in
       if state.fault != nil { return .end }
-      if let place, state.isOut[place] { return .end }
-      if state.waiting.isEmpty { return state.running == 0 ? .end : .wait }
+      if let place, state.isOut[place] { return .leave }
+      if state.waiting.isEmpty, state.inFlight.isEmpty { return .end }
       let index = state.waiting.lastIndex { cid in
         guard let place, let refused = state.refusals[BlockKey(cid.multihash)] else { return true }
         return !refused.contains(place)
       }
-      guard let index else { return .wait }
-      state.running += 1
-      return .take(state.waiting.remove(at: index))
+      if let index {
+        let cid = state.waiting.remove(at: index)
+        let holders: Set<Int> = place.map { Set([$0]) } ?? []
+        state.inFlight[BlockKey(cid.multihash)] = (cid: cid, since: now, places: holders)
+        return .take(cid)
+      }
+      guard let place else { return .wait }
+      for (key, flight) in state.inFlight
+      where flight.places.count == 1 && !flight.places.contains(place) && now - flight.since > options.hedge
+        && state.refusals[key]?.contains(place) != true
+      {
+        state.inFlight[key]?.places.insert(place)
+        return .take(flight.cid)
+      }
+      return .wait
     }
   }
 
@@ -153,11 +178,13 @@ package struct DAGFetch: Sendable {
       isNew = true
       try store.put(Block(unchecked: bytes, cid: cid))
     }
-    // A leaf has no links; a block that its codec forbids is kept as it is, and the walk ends there.
+    // A leaf has no links; a block that its codec forbids ends the fetch.
     let links = cid.codec == .raw ? [] : try Codec.links(of: bytes, codec: cid.codec)
     let report: Report? = try shared.state.withLock { state in
       Result { () throws(ContentError) in
-        state.running -= 1
+        let key = BlockKey(cid.multihash)
+        state.inFlight[key] = nil
+        guard state.done.insert(key).inserted else { return nil }
         for link in links.reversed() where state.seen.insert(BlockKey(link.multihash)).inserted {
           state.waiting.append(link)
         }
@@ -181,13 +208,19 @@ package struct DAGFetch: Sendable {
 
   private func failed(_ cid: CID, _ place: Int?, _ error: ContentError, _ shared: Progress) {
     shared.state.withLock { state in
-      state.running -= 1
-      state.waiting.append(cid)
+      let key = BlockKey(cid.multihash)
+      // Another place was faster.
+      if state.done.contains(key) { return }
+      if let place { state.inFlight[key]?.places.remove(place) }
+      if state.inFlight[key]?.places.isEmpty ?? true {
+        state.inFlight[key] = nil
+        if !state.waiting.contains(cid) { state.waiting.append(cid) }
+      }
       guard let place, [.missing, .timedOut, .storage, .corrupt, .tooLarge].contains(error.code) else {
         state.fault = error
         return
       }
-      state.refusals[BlockKey(cid.multihash), default: []].insert(place)
+      state.refusals[key, default: []].insert(place)
       switch error.code {
       case .missing: break
       case .corrupt, .tooLarge:
@@ -199,12 +232,14 @@ package struct DAGFetch: Sendable {
           state.isOut[place] = true
         } else if error.code == .storage {
           // It may have been the connection alone: this place may be asked again, until it has failed too often.
-          state.refusals[BlockKey(cid.multihash)]?.remove(place)
+          state.refusals[key]?.remove(place)
         }
       }
-      let isHopeless = places.indices.allSatisfy { index in
-        state.isOut[index] || state.refusals[BlockKey(cid.multihash)]?.contains(index) == true
-      }
+      let isHopeless =
+        state.inFlight[key] == nil
+        && places.indices.allSatisfy { index in
+          state.isOut[index] || state.refusals[key]?.contains(index) == true
+        }
       if isHopeless {
         state.fault =
           error.code == .missing

@@ -80,6 +80,10 @@ package enum PathExport {
       if node.isDirectory { return try await folder(cid, node.entry, path, depth) }
       if let target = node.symlinkTarget {
         guard symlink(target, path) == 0 else { throw Posix.fault("make the link", path) }
+        // A link has a time of its own, and permissions that nobody reads.
+        var time = node.entry
+        time.mode = nil
+        try Self.dress(path, time)
         return Written(files: 1)
       }
       guard node.isFile else { throw ContentError(.wrongKind, "\(cid) is neither file nor folder", cid: cid) }

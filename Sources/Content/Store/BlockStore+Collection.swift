@@ -153,6 +153,8 @@ extension BlockStore {
     for (key, location) in entries {
       guard let file = state.withLock({ $0.segments[location.segment]?.file }) else { continue }
       report.checked += 1
+      // A check of everything takes long: others who share the thread have their turn.
+      if report.checked % 64 == 0 { await Task.yield() }
       guard let record = try file.bytes(at: UInt64(location.offset), count: Int(location.length)),
         let announced = SegmentRecord.announced(record.prefix(SegmentRecord.fixedLength)),
         record.count == SegmentRecord.fixedLength + announced.name + announced.payload,

@@ -25,7 +25,7 @@ package struct ImportProfile: Hashable, Sendable {
     ///
     /// - Throws: `.malformed` for other names and for sizes out of bounds.
     package init(_ name: String) throws(ContentError) {
-      let parts = name.split(separator: "-").map { String($0) }
+      let parts = name.split(separator: "-", omittingEmptySubsequences: false).map { String($0) }
       let sizes = parts.dropFirst().compactMap { Int($0) }
       guard sizes.count == parts.count - 1 else { throw Self.unknown(name) }
       switch (parts.first, sizes.count) {
