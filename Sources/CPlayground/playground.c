@@ -20,206 +20,238 @@ static const unsigned char file3[] = {
 };
 
 static const unsigned char file4[] = {
-#embed "../Gateway/Playground/composer.css"
+#embed "../Gateway/Playground/code-page.js"
 };
 
 static const unsigned char file5[] = {
-#embed "../Gateway/Playground/composer.js"
+#embed "../Gateway/Playground/code-replay.js"
 };
 
 static const unsigned char file6[] = {
-#embed "../Gateway/Playground/content-calls.js"
+#embed "../Gateway/Playground/code-tree.js"
 };
 
 static const unsigned char file7[] = {
-#embed "../Gateway/Playground/content-dag.js"
+#embed "../Gateway/Playground/code.css"
 };
 
 static const unsigned char file8[] = {
-#embed "../Gateway/Playground/content-upload.js"
+#embed "../Gateway/Playground/code.html"
 };
 
 static const unsigned char file9[] = {
-#embed "../Gateway/Playground/content.css"
+#embed "../Gateway/Playground/composer.css"
 };
 
 static const unsigned char file10[] = {
-#embed "../Gateway/Playground/content.html"
+#embed "../Gateway/Playground/composer.js"
 };
 
 static const unsigned char file11[] = {
-#embed "../Gateway/Playground/content.js"
+#embed "../Gateway/Playground/content-calls.js"
 };
 
 static const unsigned char file12[] = {
-#embed "../Gateway/Playground/controls.css"
+#embed "../Gateway/Playground/content-dag.js"
 };
 
 static const unsigned char file13[] = {
-#embed "../Gateway/Playground/conversations.js"
+#embed "../Gateway/Playground/content-upload.js"
 };
 
 static const unsigned char file14[] = {
-#embed "../Gateway/Playground/cost-page.js"
+#embed "../Gateway/Playground/content.css"
 };
 
 static const unsigned char file15[] = {
-#embed "../Gateway/Playground/cost.html"
+#embed "../Gateway/Playground/content.html"
 };
 
 static const unsigned char file16[] = {
-#embed "../Gateway/Playground/dialogs.css"
+#embed "../Gateway/Playground/content.js"
 };
 
 static const unsigned char file17[] = {
-#embed "../Gateway/Playground/dialogs.js"
+#embed "../Gateway/Playground/controls.css"
 };
 
 static const unsigned char file18[] = {
-#embed "../Gateway/Playground/dom.js"
+#embed "../Gateway/Playground/conversations.js"
 };
 
 static const unsigned char file19[] = {
-#embed "../Gateway/Playground/drawers.js"
+#embed "../Gateway/Playground/cost-page.js"
 };
 
 static const unsigned char file20[] = {
-#embed "../Gateway/Playground/early.js"
+#embed "../Gateway/Playground/cost.html"
 };
 
 static const unsigned char file21[] = {
-#embed "../Gateway/Playground/failures.js"
+#embed "../Gateway/Playground/dialogs.css"
 };
 
 static const unsigned char file22[] = {
-#embed "../Gateway/Playground/generation.js"
+#embed "../Gateway/Playground/dialogs.js"
 };
 
 static const unsigned char file23[] = {
-#embed "../Gateway/Playground/icons.js"
+#embed "../Gateway/Playground/dom.js"
 };
 
 static const unsigned char file24[] = {
-#embed "../Gateway/Playground/index.html"
+#embed "../Gateway/Playground/drawers.js"
 };
 
 static const unsigned char file25[] = {
-#embed "../Gateway/Playground/keyboard.js"
+#embed "../Gateway/Playground/early.js"
 };
 
 static const unsigned char file26[] = {
-#embed "../Gateway/Playground/layout.css"
+#embed "../Gateway/Playground/failures.js"
 };
 
 static const unsigned char file27[] = {
-#embed "../Gateway/Playground/logprobs.js"
+#embed "../Gateway/Playground/generation.js"
 };
 
 static const unsigned char file28[] = {
-#embed "../Gateway/Playground/main.js"
+#embed "../Gateway/Playground/icons.js"
 };
 
 static const unsigned char file29[] = {
-#embed "../Gateway/Playground/markdown-draw.js"
+#embed "../Gateway/Playground/index.html"
 };
 
 static const unsigned char file30[] = {
-#embed "../Gateway/Playground/markdown.js"
+#embed "../Gateway/Playground/keyboard.js"
 };
 
 static const unsigned char file31[] = {
-#embed "../Gateway/Playground/metrics.js"
+#embed "../Gateway/Playground/layout.css"
 };
 
 static const unsigned char file32[] = {
-#embed "../Gateway/Playground/notices.js"
+#embed "../Gateway/Playground/logprobs.js"
 };
 
 static const unsigned char file33[] = {
-#embed "../Gateway/Playground/orchestration.css"
+#embed "../Gateway/Playground/main.js"
 };
 
 static const unsigned char file34[] = {
-#embed "../Gateway/Playground/orchestration.js"
+#embed "../Gateway/Playground/markdown-draw.js"
 };
 
 static const unsigned char file35[] = {
-#embed "../Gateway/Playground/pages.js"
+#embed "../Gateway/Playground/markdown.js"
 };
 
 static const unsigned char file36[] = {
-#embed "../Gateway/Playground/panel.js"
+#embed "../Gateway/Playground/metrics.js"
 };
 
 static const unsigned char file37[] = {
-#embed "../Gateway/Playground/parameters.css"
+#embed "../Gateway/Playground/notices.js"
 };
 
 static const unsigned char file38[] = {
-#embed "../Gateway/Playground/parameters.js"
+#embed "../Gateway/Playground/orchestration.css"
 };
 
 static const unsigned char file39[] = {
-#embed "../Gateway/Playground/probabilities.css"
+#embed "../Gateway/Playground/orchestration.js"
 };
 
 static const unsigned char file40[] = {
-#embed "../Gateway/Playground/reports.css"
+#embed "../Gateway/Playground/pages.js"
 };
 
 static const unsigned char file41[] = {
-#embed "../Gateway/Playground/reports.js"
+#embed "../Gateway/Playground/panel.js"
 };
 
 static const unsigned char file42[] = {
-#embed "../Gateway/Playground/routing-page.js"
+#embed "../Gateway/Playground/parameters.css"
 };
 
 static const unsigned char file43[] = {
-#embed "../Gateway/Playground/routing.html"
+#embed "../Gateway/Playground/parameters.js"
 };
 
 static const unsigned char file44[] = {
-#embed "../Gateway/Playground/scroll.js"
+#embed "../Gateway/Playground/peers-page.js"
 };
 
 static const unsigned char file45[] = {
-#embed "../Gateway/Playground/sidebar.js"
+#embed "../Gateway/Playground/peers.css"
 };
 
 static const unsigned char file46[] = {
-#embed "../Gateway/Playground/snippet-dialog.js"
+#embed "../Gateway/Playground/peers.html"
 };
 
 static const unsigned char file47[] = {
-#embed "../Gateway/Playground/snippets.js"
+#embed "../Gateway/Playground/probabilities.css"
 };
 
 static const unsigned char file48[] = {
-#embed "../Gateway/Playground/stream.js"
+#embed "../Gateway/Playground/reports.css"
 };
 
 static const unsigned char file49[] = {
-#embed "../Gateway/Playground/syntax.js"
+#embed "../Gateway/Playground/reports.js"
 };
 
 static const unsigned char file50[] = {
-#embed "../Gateway/Playground/theme.js"
+#embed "../Gateway/Playground/routing-page.js"
 };
 
 static const unsigned char file51[] = {
-#embed "../Gateway/Playground/transcript.css"
+#embed "../Gateway/Playground/routing.html"
 };
 
 static const unsigned char file52[] = {
-#embed "../Gateway/Playground/transcript.js"
+#embed "../Gateway/Playground/scroll.js"
 };
 
 static const unsigned char file53[] = {
-#embed "../Gateway/Playground/welcome.css"
+#embed "../Gateway/Playground/sidebar.js"
 };
 
 static const unsigned char file54[] = {
+#embed "../Gateway/Playground/snippet-dialog.js"
+};
+
+static const unsigned char file55[] = {
+#embed "../Gateway/Playground/snippets.js"
+};
+
+static const unsigned char file56[] = {
+#embed "../Gateway/Playground/stream.js"
+};
+
+static const unsigned char file57[] = {
+#embed "../Gateway/Playground/syntax.js"
+};
+
+static const unsigned char file58[] = {
+#embed "../Gateway/Playground/theme.js"
+};
+
+static const unsigned char file59[] = {
+#embed "../Gateway/Playground/transcript.css"
+};
+
+static const unsigned char file60[] = {
+#embed "../Gateway/Playground/transcript.js"
+};
+
+static const unsigned char file61[] = {
+#embed "../Gateway/Playground/welcome.css"
+};
+
+static const unsigned char file62[] = {
 #embed "../Gateway/Playground/welcome.js"
 };
 
@@ -232,57 +264,65 @@ static const struct {
   {"api.js", file1, sizeof file1},
   {"base.css", file2, sizeof file2},
   {"chat.js", file3, sizeof file3},
-  {"composer.css", file4, sizeof file4},
-  {"composer.js", file5, sizeof file5},
-  {"content-calls.js", file6, sizeof file6},
-  {"content-dag.js", file7, sizeof file7},
-  {"content-upload.js", file8, sizeof file8},
-  {"content.css", file9, sizeof file9},
-  {"content.html", file10, sizeof file10},
-  {"content.js", file11, sizeof file11},
-  {"controls.css", file12, sizeof file12},
-  {"conversations.js", file13, sizeof file13},
-  {"cost-page.js", file14, sizeof file14},
-  {"cost.html", file15, sizeof file15},
-  {"dialogs.css", file16, sizeof file16},
-  {"dialogs.js", file17, sizeof file17},
-  {"dom.js", file18, sizeof file18},
-  {"drawers.js", file19, sizeof file19},
-  {"early.js", file20, sizeof file20},
-  {"failures.js", file21, sizeof file21},
-  {"generation.js", file22, sizeof file22},
-  {"icons.js", file23, sizeof file23},
-  {"index.html", file24, sizeof file24},
-  {"keyboard.js", file25, sizeof file25},
-  {"layout.css", file26, sizeof file26},
-  {"logprobs.js", file27, sizeof file27},
-  {"main.js", file28, sizeof file28},
-  {"markdown-draw.js", file29, sizeof file29},
-  {"markdown.js", file30, sizeof file30},
-  {"metrics.js", file31, sizeof file31},
-  {"notices.js", file32, sizeof file32},
-  {"orchestration.css", file33, sizeof file33},
-  {"orchestration.js", file34, sizeof file34},
-  {"pages.js", file35, sizeof file35},
-  {"panel.js", file36, sizeof file36},
-  {"parameters.css", file37, sizeof file37},
-  {"parameters.js", file38, sizeof file38},
-  {"probabilities.css", file39, sizeof file39},
-  {"reports.css", file40, sizeof file40},
-  {"reports.js", file41, sizeof file41},
-  {"routing-page.js", file42, sizeof file42},
-  {"routing.html", file43, sizeof file43},
-  {"scroll.js", file44, sizeof file44},
-  {"sidebar.js", file45, sizeof file45},
-  {"snippet-dialog.js", file46, sizeof file46},
-  {"snippets.js", file47, sizeof file47},
-  {"stream.js", file48, sizeof file48},
-  {"syntax.js", file49, sizeof file49},
-  {"theme.js", file50, sizeof file50},
-  {"transcript.css", file51, sizeof file51},
-  {"transcript.js", file52, sizeof file52},
-  {"welcome.css", file53, sizeof file53},
-  {"welcome.js", file54, sizeof file54},
+  {"code-page.js", file4, sizeof file4},
+  {"code-replay.js", file5, sizeof file5},
+  {"code-tree.js", file6, sizeof file6},
+  {"code.css", file7, sizeof file7},
+  {"code.html", file8, sizeof file8},
+  {"composer.css", file9, sizeof file9},
+  {"composer.js", file10, sizeof file10},
+  {"content-calls.js", file11, sizeof file11},
+  {"content-dag.js", file12, sizeof file12},
+  {"content-upload.js", file13, sizeof file13},
+  {"content.css", file14, sizeof file14},
+  {"content.html", file15, sizeof file15},
+  {"content.js", file16, sizeof file16},
+  {"controls.css", file17, sizeof file17},
+  {"conversations.js", file18, sizeof file18},
+  {"cost-page.js", file19, sizeof file19},
+  {"cost.html", file20, sizeof file20},
+  {"dialogs.css", file21, sizeof file21},
+  {"dialogs.js", file22, sizeof file22},
+  {"dom.js", file23, sizeof file23},
+  {"drawers.js", file24, sizeof file24},
+  {"early.js", file25, sizeof file25},
+  {"failures.js", file26, sizeof file26},
+  {"generation.js", file27, sizeof file27},
+  {"icons.js", file28, sizeof file28},
+  {"index.html", file29, sizeof file29},
+  {"keyboard.js", file30, sizeof file30},
+  {"layout.css", file31, sizeof file31},
+  {"logprobs.js", file32, sizeof file32},
+  {"main.js", file33, sizeof file33},
+  {"markdown-draw.js", file34, sizeof file34},
+  {"markdown.js", file35, sizeof file35},
+  {"metrics.js", file36, sizeof file36},
+  {"notices.js", file37, sizeof file37},
+  {"orchestration.css", file38, sizeof file38},
+  {"orchestration.js", file39, sizeof file39},
+  {"pages.js", file40, sizeof file40},
+  {"panel.js", file41, sizeof file41},
+  {"parameters.css", file42, sizeof file42},
+  {"parameters.js", file43, sizeof file43},
+  {"peers-page.js", file44, sizeof file44},
+  {"peers.css", file45, sizeof file45},
+  {"peers.html", file46, sizeof file46},
+  {"probabilities.css", file47, sizeof file47},
+  {"reports.css", file48, sizeof file48},
+  {"reports.js", file49, sizeof file49},
+  {"routing-page.js", file50, sizeof file50},
+  {"routing.html", file51, sizeof file51},
+  {"scroll.js", file52, sizeof file52},
+  {"sidebar.js", file53, sizeof file53},
+  {"snippet-dialog.js", file54, sizeof file54},
+  {"snippets.js", file55, sizeof file55},
+  {"stream.js", file56, sizeof file56},
+  {"syntax.js", file57, sizeof file57},
+  {"theme.js", file58, sizeof file58},
+  {"transcript.css", file59, sizeof file59},
+  {"transcript.js", file60, sizeof file60},
+  {"welcome.css", file61, sizeof file61},
+  {"welcome.js", file62, sizeof file62},
 };
 
 size_t playground_count(void) { return sizeof files / sizeof files[0]; }

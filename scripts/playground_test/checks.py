@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from . import content, conversation, failing, modules, orchestration, reports, surface
+from . import code_page, content, conversation, failing, modules, orchestration, reports, surface
 from .browser import Browser, BrowserError, Page
 from .playground import Failed, Playground
 
@@ -31,6 +31,10 @@ CHECKS = (
     reports.routing,
     reports.cost,
     reports.back,
+    code_page.code,
+    code_page.replay,
+    code_page.code_widths,
+    code_page.back,
     failing.busy,
     failing.key,
     failing.lost,

@@ -89,8 +89,13 @@ function positive(value) {
  * The chunks of one streamed chat completion. Ends after [DONE] or the last byte; failures throw `Failure`. `begun` is
  * called with the response's headers before the first chunk.
  */
-export async function* streamChat(body, signal, begun = () => {}) {
-  const response = await reach("/v1/chat/completions", {
+export function streamChat(body, signal, begun = () => {}) {
+  return streamNode("/v1/chat/completions", body, signal, begun);
+}
+
+/** The events of one streamed call, as values. Ends after [DONE] or the last byte; failures throw `Failure`. */
+export async function* streamNode(path, body, signal, begun = () => {}) {
+  const response = await reach(path, {
     method: "POST",
     headers: headers({ "Content-Type": "application/json", Accept: "text/event-stream" }),
     body: JSON.stringify(body),

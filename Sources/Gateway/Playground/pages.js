@@ -7,8 +7,10 @@ import { icon } from "./icons.js";
 /** @type {{ id: string, title: string, path: string, icon: string }[]} */
 export const pages = [
   { id: "chat", title: "Chat", path: "/", icon: "chat" },
+  { id: "code", title: "Code", path: "/playground/code.html", icon: "code" },
   { id: "routing", title: "Routing", path: "/playground/routing.html", icon: "routes" },
   { id: "cost", title: "Cost", path: "/playground/cost.html", icon: "coins" },
+  { id: "peers", title: "Peers", path: "/playground/peers.html", icon: "peers" },
   { id: "content", title: "Content", path: "/playground/content.html", icon: "blocks" },
 ];
 
@@ -24,7 +26,7 @@ export function showNavigation(nav, currentPage) {
           {},
           element(
             "a",
-            { href: page.path, "aria-current": page.id === currentPage ? "page" : null },
+            { href: page.path, title: page.title, "aria-current": page.id === currentPage ? "page" : null },
             icon(page.icon),
             element("span", {}, page.title),
           ),
