@@ -1,0 +1,101 @@
+import Gateway
+import ModelInterface
+
+/// What `/openapi.json` says of the routes for code.
+enum CodeSchemas {
+  static let code = Operation(
+    "writeCode", "Writes a program that passes tests, guided by what candidates do when they are run.", tag: "PRSM",
+    requestSchema: reference("CodeRequest"),
+    answers: [
+      Operation.Answer(
+        200, "The program, its verdict and its cost; as server-sent events also each step of the search.",
+        [("application/json", reference("CodeResult")), ("text/event-stream", reference("ServerSentEvent"))])
+    ], errors: [404, 429, 503])
+
+  static let execute = Operation(
+    "executeProgram", "Runs a program in the sandbox.", tag: "PRSM", requestSchema: reference("ExecutionRequest"),
+    answers: [.json("How it ended, what it wrote and did.", reference("ExecutionResult"))], errors: [429, 503])
+
+  static let all: [(name: String, schema: JSONSchema)] = [
+    ("CodeRequest", request), ("CodeResult", result), ("ExecutionRequest", execution),
+    ("ExecutionResult", executed),
+  ]
+
+  private static func reference(_ name: String) -> JSONSchema {
+    ["$ref": .string("#/components/schemas/\(name)")]
+  }
+
+  private static let texts: JSONSchema = ["type": "array", "items": ["type": "string"], "maxItems": 64]
+
+  private static func numbers(_ kind: String) -> JSONSchema {
+    ["type": "array", "items": ["type": .string(kind)], "minItems": 1, "maxItems": 16]
+  }
+
+  private static let switches: JSONSchema = .object(
+    JSONObject(CodeRequest.switches.map { entry -> (String, JSONValue) in (entry.name, ["type": "boolean"]) }))
+
+  private static let request: JSONSchema = [
+    "type": "object", "required": ["task"], "additionalProperties": false,
+    "properties": [
+      "model": ["type": "string"], "task": ["type": "string", "minLength": 1], "tests": texts,
+      "setup": ["type": "string"], "opening": ["type": "string"], "entry_point": ["type": "string"],
+      "budget": [
+        "type": "object", "additionalProperties": false,
+        "properties": [
+          "tokens": ["type": "integer", "minimum": 16, "maximum": 100_000],
+          "seconds": ["type": "number", "minimum": 1, "maximum": 1_800],
+        ],
+      ],
+      "gammas": numbers("number"), "temperatures": numbers("number"), "horizons": numbers("integer"),
+      "candidates": ["type": "integer", "minimum": 1, "maximum": 8],
+      "attempts": ["type": "integer", "minimum": 1, "maximum": 4],
+      "first_wave": ["type": "integer", "minimum": 1, "maximum": 16],
+      "styles": ["type": "array", "items": ["type": "string", "enum": ["few-shot", "long-code", "chat"]]],
+      "seed": ["type": "integer", "minimum": 0],
+      "extensions": [
+        "type": "object", "additionalProperties": false,
+        "properties": switches,
+      ],
+      "stream": ["type": "boolean"],
+    ],
+  ]
+
+  private static let result: JSONSchema = [
+    "type": "object", "required": ["object", "model", "program", "passes", "ending", "tests", "cost"],
+    "properties": [
+      "object": ["type": "string", "const": "prsm.code"], "model": ["type": "string"], "program": ["type": "string"],
+      "passes": ["type": "boolean"],
+      "ending": ["type": "string", "enum": ["passed", "tokens", "seconds", "untested"]],
+      "tests": ["type": "array", "items": ["type": "string"]], "tests_are_derived": ["type": "boolean"],
+      "origin": ["type": ["string", "null"]], "candidate": ["type": ["integer", "null"]],
+      "summary": ["type": ["string", "null"]], "cost": ["type": "object"],
+    ],
+  ]
+
+  private static let execution: JSONSchema = [
+    "type": "object", "required": ["program"], "additionalProperties": false,
+    "properties": [
+      "language": ["type": "string", "enum": ["python"]], "program": ["type": "string"], "stdin": ["type": "string"],
+      "test": ["type": "string"], "setup": ["type": "string"], "trace": ["type": "boolean"],
+      "limits": [
+        "type": "object", "additionalProperties": false,
+        "properties": [
+          "seconds": ["type": "number", "minimum": 0.001, "maximum": 60],
+          "memory_bytes": ["type": "integer", "minimum": 8_388_608, "maximum": 2_147_483_648],
+          "processes": ["type": "integer", "minimum": 0, "maximum": 64],
+          "files": ["type": "integer", "minimum": 0, "maximum": 1_024],
+          "output_bytes": ["type": "integer", "minimum": 0, "maximum": 4_194_304],
+        ],
+      ],
+    ],
+  ]
+
+  private static let executed: JSONSchema = [
+    "type": "object", "required": ["outcome", "message", "stdout", "stderr", "wall_ms", "cpu_ms"],
+    "properties": [
+      "outcome": ["type": "string"], "message": ["type": "string"], "stdout": ["type": "string"],
+      "stderr": ["type": "string"], "wall_ms": ["type": ["number", "null"]], "cpu_ms": ["type": ["number", "null"]],
+      "peak_memory_bytes": ["type": "integer"], "trace": ["type": "array", "items": ["type": "object"]],
+    ],
+  ]
+}

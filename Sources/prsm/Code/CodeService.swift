@@ -1,0 +1,128 @@
+import CodeGeneration
+import LlamaEngine
+import ModelInterface
+import Sandbox
+
+/// Writes programs with this process's models and sandbox, a few at a time.
+actor CodeService {
+  /// What happens on the way.
+  enum Event: Sendable {
+    /// So many wait in front.
+    case queued(Int)
+    case search(CodeEvent)
+  }
+
+  private let engine: LocalModels
+  private let others: any ModelProvider
+  private let turns: CodeTurns
+  private var sandbox: Sandbox?
+  private var isShutDown = false
+
+  /// - Parameters:
+  ///   - others: answers for models that are not of this machine; nil where there are none.
+  ///   - turns: how many searches run side by side, and how many may wait.
+  init(engine: LocalModels, others: (any ModelProvider)? = nil, turns: CodeTurns = CodeTurns()) {
+    self.engine = engine
+    self.others = others ?? engine
+    self.turns = turns
+  }
+
+  /// The sandbox, started when first needed.
+  ///
+  /// - Throws: ``GenerationError`` of kind `unavailable` that says why this machine cannot isolate programs.
+  func openSandbox() throws(GenerationError) -> Sandbox {
+    guard !isShutDown else { throw GenerationError(.unavailable, "the node is shutting down") }
+    if let sandbox { return sandbox }
+    do {
+      let fresh = try Sandbox()
+      sandbox = fresh
+      return fresh
+    } catch {
+      throw GenerationError(.unavailable, "\(error); `prsm doctor` says more")
+    }
+  }
+
+  /// Searches for a program, once it is this request's turn.
+  ///
+  /// - Throws: ``GenerationError``; of kind `overloaded` where too many wait. Cancelling the task ends the search.
+  nonisolated func generate(
+    _ request: CodeRequest, model: String, context: RequestContext,
+    report: @escaping @Sendable (Event) async -> Void
+  ) async throws(GenerationError) -> CodeResult {
+    let sandbox = try await openSandbox()
+    let turn = try await turns.take(tenant: context.tenant) { await report(.queued($0)) }
+    do {
+      let isLocal = await engine.models().contains { $0.name == model || $0.aliases.contains(model) }
+      let result =
+        isLocal
+        ? try await Self.search(request, engine, model, context, sandbox, report)
+        : try await Self.searchAbroad(request, others, model, context, sandbox, report)
+      await turns.giveBack(turn)
+      return result
+    } catch {
+      await turns.giveBack(turn)
+      throw Self.translated(error)
+    }
+  }
+
+  /// Ends the sandbox; what runs in it comes to its end.
+  func shutdown() async {
+    isShutDown = true
+    await sandbox?.shutdown()
+    sandbox = nil
+  }
+
+  @concurrent
+  private static func search(
+    _ request: CodeRequest, _ engine: LocalModels, _ model: String, _ context: RequestContext, _ sandbox: Sandbox,
+    _ report: @escaping @Sendable (Event) async -> Void
+  ) async throws -> CodeResult {
+    let tokens = try await engine.tokenModel(named: model)
+    let bench = try await Workbench(tokens, sequences: request.settings.sequences, context: context)
+    let start = ContinuousClock.now
+    let search = CodeSearch(
+      request.task, settings: request.settings, bench: bench, runner: SandboxRunner(sandbox),
+      clock: { (ContinuousClock.now - start) / .seconds(1) }, report: { await report(.search($0)) })
+    do {
+      let result = try await search.run()
+      await bench.close()
+      return result
+    } catch {
+      await bench.close()
+      throw error
+    }
+  }
+
+  @concurrent
+  private static func searchAbroad(
+    _ request: CodeRequest, _ provider: any ModelProvider, _ model: String, _ context: RequestContext,
+    _ sandbox: Sandbox, _ report: @escaping @Sendable (Event) async -> Void
+  ) async throws -> CodeResult {
+    let start = ContinuousClock.now
+    return try await UpstreamSearch(
+      request.task, settings: request.settings, provider: provider, model: model, context: context,
+      runner: SandboxRunner(sandbox), clock: { (ContinuousClock.now - start) / .seconds(1) },
+      report: { await report(.search($0)) }
+    ).run()
+  }
+
+  private static func translated(_ error: any Error) -> GenerationError {
+    switch error {
+    case let error as GenerationError: error
+    case is CancellationError: GenerationError(.cancelled, "the search was cancelled")
+    case let error as SandboxError: GenerationError(error)
+    default: GenerationError(.internal, "\(error)")
+    }
+  }
+}
+
+extension GenerationError {
+  /// What the sandbox's refusal means for a request.
+  init(_ error: SandboxError) {
+    switch error.code {
+    case .queueFull: self.init(.overloaded(retryAfter: .seconds(2)), error.message)
+    case .tooLarge: self.init(.invalidRequest(parameter: "program"), error.message)
+    default: self.init(.unavailable, error.message + "; `prsm doctor` says more")
+    }
+  }
+}

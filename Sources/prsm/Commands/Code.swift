@@ -1,0 +1,185 @@
+import ArgumentParser
+import CodeGeneration
+import Foundation
+import ModelInterface
+
+/// `prsm code`: writes a program that passes tests.
+struct Code: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "code",
+    abstract: "Write a Python program that passes tests.",
+    discussion: """
+      Candidates are run in the sandbox while the program is being written, and what they do guides the next line. The
+      program goes to standard output (or into a file), the search and its cost to standard error. The exit code is 0 where
+      the tests pass, and 1 where they do not.
+
+      EXAMPLES
+        prsm code 'Write a function area(a, b) for the area of a rectangle.' --test 'assert area(2, 3) == 6'
+        prsm code 'Write a function that reverses the words of a text.' --test-file tests.py --into words.py
+        prsm code --interactive
+      """)
+
+  @Argument(help: "What the program is to do; `-` reads it from standard input.")
+  var task: String?
+
+  @Option(help: "Python that asserts what the program does. May be given several times.")
+  var test: [String] = []
+
+  @Option(help: ArgumentHelp("A file of such statements, one a line.", valueName: "file"))
+  var testFile: String?
+
+  @Option(help: ArgumentHelp("Where the program is written.", valueName: "file"))
+  var into: String?
+
+  @Option(name: .shortAndLong, help: ArgumentHelp("The model (default: the node's own default).", valueName: "name"))
+  var model: String?
+
+  @Flag(help: "Ask for tasks, tests, explanations and figures in turn.")
+  var interactive = false
+
+  @OptionGroup(title: "Search") var search: CodeOptions
+  @OptionGroup var output: OutputOptions
+  @OptionGroup(title: "Node") var node: NodeOptions
+
+  func validate() throws {
+    if interactive, output.isJSON { throw ValidationError("--interactive and --json exclude each other") }
+  }
+
+  func run() async throws {
+    if interactive {
+      let source = try await CodeSource.open(node, model: model)
+      do {
+        try await CodeDialogue(source: source, settings: search.settings).run()
+        await source.close()
+      } catch {
+        await source.close()
+        throw error
+      }
+      return
+    }
+    let request = CodeRequest(task: try readTask(), settings: search.settings)
+    let source = try await CodeSource.open(node, model: model)
+    do {
+      let answer = try await Self.generate(request, from: source, quiet: output.isJSON)
+      await source.close()
+      try finish(answer, source.model)
+    } catch {
+      await source.close()
+      throw error
+    }
+  }
+
+  /// Runs a search with a live view; Ctrl-C ends it.
+  static func generate(_ request: CodeRequest, from source: CodeSource, quiet: Bool) async throws -> JSONValue {
+    let view = CodeView()
+    let interrupts = Interrupts()
+    let signals = interrupts.signals
+    let answer = try await withThrowingTaskGroup(of: JSONValue?.self) { group in
+      group.addTask {
+        try await source.generate(request) { name, data in if !quiet { await view.show(name, data) } }
+      }
+      group.addTask {
+        await signals.next()
+        return nil
+      }
+      defer { group.cancelAll() }
+      return try await group.next() ?? nil
+    }
+    withExtendedLifetime(interrupts) {}
+    await view.finish()
+    guard let answer else { throw CommandFailure.no("interrupted") }
+    return answer
+  }
+
+  private func readTask() throws(CommandFailure) -> CodeTask {
+    var text = task ?? "-"
+    if text == "-" {
+      guard task != nil || isatty(STDIN_FILENO) == 0 else {
+        throw .usage("a task is missing; try `prsm code 'Write a function …' --test 'assert …'`")
+      }
+      text = try StandardInput.readAll()
+    }
+    guard !text.trimmingCharacters(in: .whitespacesAndNewlines).isEmpty else {
+      throw .usage("the task is empty; expected what the program is to do")
+    }
+    return CodeTask(instruction: text, tests: test + (try fileTests()))
+  }
+
+  private func fileTests() throws(CommandFailure) -> [String] {
+    guard let testFile else { return [] }
+    guard let data = FileManager.default.contents(atPath: FilePath.expandingHome(testFile)),
+      let text = String(validating: data, as: UTF8.self)
+    else { throw .usage("\(testFile) cannot be read as UTF-8 text; check the path and its permissions") }
+    let tests = TestFile.statements(in: text)
+    guard !tests.isEmpty else {
+      throw .usage("\(testFile) has no statements; expected lines such as `assert f(1) == 2`")
+    }
+    return tests
+  }
+
+  private func finish(_ answer: JSONValue, _ model: String) throws {
+    let program = answer["program"]?.string ?? ""
+    if let into, !program.isEmpty {
+      do {
+        try Data((program + "\n").utf8).write(to: URL(fileURLWithPath: FilePath.expandingHome(into)), options: .atomic)
+      } catch {
+        throw CommandFailure.unavailable("\(into) cannot be written: \(DataFolder.reason(error))")
+      }
+    }
+    if output.isJSON {
+      var object = answer.object ?? [:]
+      object["model"] = .string(model)
+      Output.line(JSONValue.object(object).text)
+    } else {
+      if into == nil, !program.isEmpty { Output.line(program) }
+      Self.report(answer, into: into)
+    }
+    guard answer["passes"]?.bool == true || answer["ending"]?.string == "untested" && !program.isEmpty else {
+      throw ExitStatus.no
+    }
+  }
+
+  /// The verdict and the cost, in two lines on standard error.
+  static func report(_ answer: JSONValue, into: String? = nil) {
+    let style = Style(descriptor: STDERR_FILENO, environment: ProcessInfo.processInfo.environment)
+    let tests = answer["tests"]?.array?.count ?? 0
+    let noun = "\(tests) test\(tests == 1 ? "" : "s")"
+    let derived = answer["tests_are_derived"]?.bool == true ? " found in the description" : ""
+    switch answer["ending"]?.string {
+    case "passed":
+      let repaired = answer["origin"]?.string == "repair" ? "; a rule changed what the model wrote" : ""
+      Output.note(style.green("✓ passes \(noun)\(derived)") + repaired + (into.map { "; written to \($0)" } ?? ""))
+    case "untested": Output.note(style.yellow("untested: give tests with --test to have it checked"))
+    case let ending:
+      let why = ending == "seconds" ? "the time is over (--seconds)" : "the budget is used up (--tokens)"
+      Output.note(
+        style.red("✗ does not pass \(noun)\(derived): \(why)")
+          + (answer["summary"]?.string.map { "; the nearest program: \($0)" } ?? ""))
+    }
+    let cost = answer["cost"]
+    Output.note(
+      style.dim(
+        "\(cost?["generated_tokens"]?.integer ?? 0) tokens generated, \(cost?["programs"]?.integer ?? 0) programs run "
+          + "(\(cost?["executions"]?.integer ?? 0) executions), \(Decimals.text(cost?["seconds"]?.double ?? 0, 1)) s"))
+  }
+}
+
+/// A file of tests.
+enum TestFile {
+  /// Statements that begin at the left margin, each with the indented or bracketed lines that belong to it.
+  static func statements(in text: String) -> [String] {
+    var statements: [String] = []
+    var depth = 0
+    for line in text.split(whereSeparator: \.isNewline).map(String.init) {
+      let trimmed = line.trimmingCharacters(in: .whitespaces)
+      if trimmed.isEmpty || trimmed.hasPrefix("#") { continue }
+      if (depth > 0 || line.first?.isWhitespace == true), !statements.isEmpty {
+        statements[statements.count - 1] += "\n" + line
+      } else {
+        statements.append(trimmed)
+      }
+      depth += line.count { "([{".contains($0) } - line.count { ")]}".contains($0) }
+    }
+    return statements
+  }
+}
