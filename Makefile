@@ -4,7 +4,7 @@ SHELL := /bin/bash
 LISTEN ?= 127.0.0.1:8080
 release := .build/release/prsm
 
-.PHONY: help serve build setup test lint format bench-peers bench install clean
+.PHONY: help serve build setup test lint format bench-peers bench network install clean
 
 help:
 	@echo "make serve         install what is needed, build, fetch a small model, start the node (LISTEN=$(LISTEN))"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint          swift format in strict mode, and shell syntax"
 	@echo "make format        put the sources into the house style"
 	@echo "make bench-peers   fetch the programs that the benchmarks compare with"
+	@echo "make network       a local network of N=$(N) nodes in network namespaces, to play with (root)"
 	@echo "make install       copy prsm to PREFIX/bin (PREFIX=/usr/local)"
 
 serve: build
@@ -30,10 +31,15 @@ test:
 
 lint:
 	@swift format lint --strict --recursive --parallel Package.swift Sources Tests
-	@for script in scripts/setup scripts/swift scripts/test scripts/bench-peers .ci/run; do bash -n $$script; done
+	@for script in scripts/setup scripts/swift scripts/test scripts/bench-peers scripts/network scripts/network-acceptance .ci/run; do bash -n $$script; done
 
 format:
 	@swift format --in-place --recursive --parallel Package.swift Sources Tests
+
+# N nodes in network namespaces; needs root.
+N ?= 5
+network: build
+	@scripts/network up $(N)
 
 bench-peers:
 	@scripts/bench-peers

@@ -59,6 +59,7 @@ let package = Package(
         .linkedLibrary("stdc++"), .linkedLibrary("gomp"), .linkedLibrary("m"),
       ]
     ),
+    .target(name: "CodeGeneration", dependencies: ["ModelInterface", "Sandbox"], swiftSettings: house),
     .target(name: "CPlayground"),
     .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .target(name: "CSandbox", linkerSettings: [.linkedLibrary("seccomp", .when(platforms: [.linux]))]),
@@ -88,7 +89,20 @@ let package = Package(
     .target(name: "ModelInterface", swiftSettings: house),
     .target(name: "Multiformats", swiftSettings: house),
     .target(name: "Orchestration", dependencies: ["ModelInterface"], swiftSettings: house),
+    .target(
+      name: "PeerInference", dependencies: ["Content", "ModelInterface", "Multiformats", "PeerProtocols"],
+      swiftSettings: house),
+    .target(name: "PeerServices", dependencies: ["Content", "Multiformats", "PeerProtocols"], swiftSettings: house),
     .target(name: "PeerProtocols", dependencies: ["Multiformats"], swiftSettings: house),
+    .target(
+      name: "PeerNetwork",
+      dependencies: [
+        "Content", "ModelInterface", "Multiformats", "PeerProtocols", crypto, logging,
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      swiftSettings: house
+    ),
     .target(
       name: "PRSMClient",
       dependencies: [
@@ -108,23 +122,34 @@ let package = Package(
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ],
       swiftSettings: house
     ),
-    .target(name: "Routing", swiftSettings: house),
+    .target(name: "CRoutingPrior", exclude: ["prior.prsm"]),
+    .target(name: "Routing", dependencies: ["CRoutingPrior"], swiftSettings: house),
     .target(name: "Sandbox", dependencies: ["CSandbox"], swiftSettings: house),
     .target(name: "Storage", dependencies: [grdb], swiftSettings: house),
     .target(
       name: "ScriptedProvider", dependencies: ["ModelInterface"], path: "Tests/ScriptedProvider", swiftSettings: house),
     .target(
       name: "TestDatabase", dependencies: ["Postgres"], path: "Tests/TestDatabase", swiftSettings: house),
+    .target(
+      name: "HostileUpstream",
+      dependencies: [
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+      ], path: "Tests/HostileUpstream", swiftSettings: house),
     .target(name: "Telemetry", dependencies: [logging, lifecycle], swiftSettings: house),
     .executableTarget(
       name: "prsm",
       dependencies: [
-        "Access", "CZlib", "Content", "Gateway", "LlamaEngine", "Metering", "ModelCatalog", "ModelInterface",
-        "Multiformats", "Orchestration", "PRSMClient", "Postgres", "Providers", "Routing", "Sandbox", "Storage",
-        "Telemetry", hummingbird, logging, crypto, grdb, lifecycle,
+        "Access", "CodeGeneration", "CZlib", "Content", "Gateway", "LlamaEngine", "Metering", "ModelCatalog",
+        "ModelInterface", "Multiformats", "Orchestration", "PRSMClient", "PeerInference", "PeerNetwork",
+        "PeerProtocols",
+        "PeerServices", "Postgres", "Providers", "Routing", "Sandbox", "Storage", "Telemetry", hummingbird, logging,
+        crypto,
+        grdb, lifecycle,
         .product(name: "HummingbirdTLS", package: "hummingbird"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -143,7 +168,8 @@ let package = Package(
     .testTarget(
       name: "PRSMTests",
       dependencies: [
-        "Access", "Gateway", "Metering", "ModelInterface", "Orchestration", "Providers", "Routing", "ScriptedProvider",
+        "Access", "CodeGeneration", "Gateway", "Metering", "ModelInterface", "Orchestration", "Providers", "Routing",
+        "ScriptedProvider",
         "Storage", "Telemetry", "prsm", logging, lifecycle,
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -154,7 +180,8 @@ let package = Package(
     .testTarget(
       name: "GatewayTests",
       dependencies: [
-        "Content", "Gateway", "ModelInterface", "Multiformats", "Orchestration", "ScriptedProvider", "Telemetry",
+        "Content", "Gateway", "HostileUpstream", "ModelInterface", "Multiformats", "Orchestration", "Providers",
+        "ScriptedProvider", "Telemetry",
         logging, lifecycle,
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
@@ -164,6 +191,8 @@ let package = Package(
     .testTarget(
       name: "MeteringTests", dependencies: ["Metering", "ModelInterface", "Postgres", "Storage", "TestDatabase"],
       swiftSettings: house),
+    .testTarget(
+      name: "CodeGenerationTests", dependencies: ["CodeGeneration", "ModelInterface", "Sandbox"], swiftSettings: house),
     .testTarget(name: "ModelCatalogTests", dependencies: ["ModelCatalog"], swiftSettings: house),
     .testTarget(name: "ContentTests", dependencies: ["Content", "Multiformats"], swiftSettings: house),
     .testTarget(
@@ -171,14 +200,29 @@ let package = Package(
       swiftSettings: house + llamaHeaders),
     .testTarget(name: "ModelInterfaceTests", dependencies: ["ModelInterface"], swiftSettings: house),
     .testTarget(name: "MultiformatsTests", dependencies: ["Multiformats"], swiftSettings: house),
+    .testTarget(name: "PeerProtocolsTests", dependencies: ["Multiformats", "PeerProtocols"], swiftSettings: house),
+    .testTarget(
+      name: "PeerNetworkTests",
+      dependencies: [
+        "Content", "Multiformats", "PeerNetwork", "PeerProtocols", logging,
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      swiftSettings: house),
     .testTarget(
       name: "OrchestrationTests", dependencies: ["ModelInterface", "Orchestration", "ScriptedProvider"],
       swiftSettings: house),
     .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestDatabase"], swiftSettings: house),
     .testTarget(
+      name: "PeerInferenceTests",
+      dependencies: [
+        "Content", "ModelInterface", "Multiformats", "PeerInference", "PeerProtocols", "PeerServices",
+      ],
+      swiftSettings: house),
+    .testTarget(
       name: "ProvidersTests",
       dependencies: [
-        "ModelInterface", "Providers",
+        "HostileUpstream", "ModelInterface", "Providers",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ],

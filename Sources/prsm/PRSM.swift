@@ -13,6 +13,7 @@ struct PRSM: AsyncParsableCommand {
         prsm serve                          start a node, with the OpenAI API and a page to chat on
         prsm chat                           talk to a model from the terminal
         prsm complete 'Once upon a time'    continue a text
+        prsm code 'Write …' --test 'assert …'    write a program that passes tests
         prsm doctor                         check this machine and say what to do
 
       EXIT CODES
@@ -22,11 +23,16 @@ struct PRSM: AsyncParsableCommand {
       """,
     version: version,
     groupedSubcommands: [
-      CommandGroup(name: "Node:", subcommands: [Serve.self, Doctor.self, Keys.self, Cost.self, Cache.self]),
-      CommandGroup(name: "Models:", subcommands: [Models.self, Chat.self, Complete.self, Route.self]),
+      CommandGroup(
+        name: "Node:", subcommands: [Serve.self, Doctor.self, Keys.self, Peers.self, Cost.self, Cache.self]),
+      CommandGroup(name: "Models:", subcommands: [Models.self, Chat.self, Complete.self, Code.self, Route.self]),
       CommandGroup(name: "Content:", subcommands: [ContentCommand.self]),
       CommandGroup(
-        name: "Tools:", subcommands: [Run.self, Bench.self, Completions.self, CheckModelFile.self, MockUpstream.self]),
+        name: "Tools:",
+        subcommands: [
+          Run.self, Bench.self, Completions.self, CheckModelFile.self, MockUpstream.self, ServeFaulty.self,
+          PeerWorker.self,
+        ]),
     ]
   )
 }

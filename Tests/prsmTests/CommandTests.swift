@@ -182,7 +182,7 @@ struct CommandTests {
 }
 
 /// `prsm` beside the test bundle.
-private enum BuiltProgram {
+enum BuiltProgram {
   static let path: String? = {
     let tests = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     let path = tests.deletingLastPathComponent().appending(path: "prsm").path

@@ -14,7 +14,7 @@ struct Bench: AsyncParsableCommand {
         prsm bench gateway --json > gateway.json
         prsm bench gateway --quick
       """,
-    subcommands: [InferenceBench.self, GatewayBench.self, ContentBench.self])
+    subcommands: [InferenceBench.self, GatewayBench.self, ContentBench.self, PeersBench.self, CodeBench.self])
 }
 
 /// What every benchmark takes.

@@ -59,6 +59,7 @@ struct GatewayBench: AsyncParsableCommand {
     report.conditions = [
       "connections": .integer(connections), "seconds": .double(load), "request_bytes": .integer(Self.body.utf8.count),
       "mode": "closed loop for requests_per_second, 500 requests/s for added latency",
+      "prsm": "metering with a price and two budgets, routing, the exact cache, metrics, one JSON log line a request",
       "absent": .array(absent.map { .string($0) }),
     ]
     for target in targets + [direct] {
@@ -135,6 +136,11 @@ struct GatewayBench: AsyncParsableCommand {
       mock:
         url: \(upstream.absoluteString)/v1
         models: [mock]
+    prices:
+      mock: { input: 2.5, output: 10 }
+    budgets:
+      - { for: node, per: month, limit: 1000000 }
+      - { for: key, per: day, limit: 500000 }
     log:
       format: json
       level: info

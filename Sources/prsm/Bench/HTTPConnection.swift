@@ -14,7 +14,7 @@ struct HTTPConnection: ~Copyable {
     let body: [UInt8]
   }
 
-  private let descriptor: Int32
+  let descriptor: Int32
   private let host: String
   private var buffer: [UInt8] = []
   private var head = 0
@@ -65,6 +65,52 @@ struct HTTPConnection: ~Copyable {
     try exchange(Array("GET \(path.isEmpty ? "/" : path) HTTP/1.1\r\nhost: \(host)\r\n\r\n".utf8))
   }
 
+  /// Reads what has come, without waiting where something has.
+  ///
+  /// - Returns: the answer that is complete with it; nil where more has to come. Only for answers that state their length.
+  mutating func receive() throws -> Answer? {
+    try fill()
+    return try takeWhole()
+  }
+
+  private mutating func takeWhole() throws -> Answer? {
+    typealias Found = (status: Int, body: Range<Int>)
+    let found: Found? = try buffer.withUnsafeBytes { bytes -> Found? in
+      let bytes = UnsafeRawBufferPointer(rebasing: bytes[head...])
+      guard let start = bytes.endOfHead else { return nil }
+      var status = 0
+      for byte in bytes[9..<12] { status = status * 10 + Int(byte &- 0x30) }
+      guard let length = Self.length(bytes, start) else {
+        throw Failure(description: "\(host) does not say how long its answer is")
+      }
+      return bytes.count >= start + length ? (status, head + start..<head + start + length) : nil
+    }
+    guard let found else { return nil }
+    let answer = Answer(status: found.status, body: Array(buffer[found.body]))
+    head = found.body.upperBound
+    return answer
+  }
+
+  /// The value of `content-length` in a head that ends there.
+  private static func length(_ bytes: UnsafeRawBufferPointer, _ end: Int) -> Int? {
+    let name: StaticString = "\ncontent-length:"
+    var start = 12
+    search: while start + name.utf8CodeUnitCount < end {
+      defer { start += 1 }
+      guard bytes[start] == 0x0A else { continue }
+      for index in 1..<name.utf8CodeUnitCount where bytes[start + index] | 0x20 != name.utf8Start[index] | 0x20 {
+        continue search
+      }
+      var length = 0
+      for byte in bytes[(start + name.utf8CodeUnitCount)..<end] {
+        if byte == 0x0D { break }
+        if byte &- 0x30 < 10 { length = length * 10 + Int(byte &- 0x30) }
+      }
+      return length
+    }
+    return nil
+  }
+
   /// Sends a request and reads the whole answer.
   mutating func exchange(_ request: [UInt8]) throws -> Answer {
     var body: [UInt8] = []
@@ -99,7 +145,8 @@ struct HTTPConnection: ~Copyable {
     return status
   }
 
-  private func send(_ bytes: [UInt8]) throws {
+  /// Sends bytes.
+  func send(_ bytes: [UInt8]) throws {
     var sent = 0
     while sent < bytes.count {
       let count = bytes.withUnsafeBytes {

@@ -100,7 +100,8 @@ struct Run: AsyncParsableCommand {
     if let cutBy = trace.cutBy { Output.note("(the trace ends here: \(cutBy))") }
   }
 
-  private static func json(_ result: SandboxResult) -> JSONValue {
+  /// A run as an object for machines.
+  static func json(_ result: SandboxResult) -> JSONValue {
     var object: JSONObject = [
       "outcome": .string(result.outcome.code), "message": .string("\(result.outcome)"),
       "stdout": .string(String(decoding: result.standardOutput, as: UTF8.self)),

@@ -13,6 +13,7 @@ struct Serve: AsyncParsableCommand {
       EXAMPLES
         prsm serve
         prsm serve --listen 127.0.0.1:0 --data-dir /tmp/prsm
+        prsm serve --peer-listen /ip4/0.0.0.0/tcp/4001
         prsm serve --listen :8443 --tls-certificate chain.pem --tls-key key.pem
       """
   )
@@ -20,6 +21,11 @@ struct Serve: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp("Where to answer; port 0 takes a free one (default: 127.0.0.1:8080).", valueName: "address"))
   var listen: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where other nodes reach this one, such as /ip4/0.0.0.0/tcp/4001 (default: nowhere).", valueName: "multiaddr"))
+  var peerListen: String?
 
   @Option(help: ArgumentHelp("Where keys, models and other data are kept (default: ~/.prsm).", valueName: "folder"))
   var dataDir: String?
@@ -53,6 +59,7 @@ struct Serve: AsyncParsableCommand {
     var flags: [String: String] = [:]
     flags[Settings.listen.path] = listen
     flags[Settings.dataDir.path] = dataDir
+    flags[PeerSettings.listen.path] = peerListen
     flags[Settings.defaultModel.path] = model
     flags[Settings.certificate.path] = tlsCertificate.map(FilePath.expandingHome)
     flags[Settings.key.path] = tlsKey.map(FilePath.expandingHome)

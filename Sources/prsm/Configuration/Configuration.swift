@@ -10,6 +10,8 @@ struct Configuration: Sendable {
   var databaseURL: Secret?
   var databaseLease: Duration
   var requiresKey: Bool?
+  var allowedHosts: [String]
+  var allowedOrigins: [String]
   var allowsAnonymous: Bool
   var allowsPlaintext: Bool
   var defaultModel: String?
@@ -38,6 +40,8 @@ struct Configuration: Sendable {
   var serviceName: String
   var cost: CostConfiguration
   var routing: RoutingConfiguration
+  var peers: PeersConfiguration
+  var inference: InferenceConfiguration
 
   /// Puts the settings together and checks them as a whole.
   ///
@@ -53,6 +57,8 @@ struct Configuration: Sendable {
     databaseURL = sources.value(Settings.databaseURL)
     databaseLease = sources.value(Settings.databaseLease)
     requiresKey = sources.value(Settings.requiresKey)
+    allowedHosts = sources.value(Settings.allowedHosts)
+    allowedOrigins = sources.value(Settings.allowedOrigins)
     allowsAnonymous = sources.value(Settings.allowsAnonymous)
     allowsPlaintext = sources.value(Settings.allowsPlaintext)
     defaultModel = sources.value(Settings.defaultModel)
@@ -81,6 +87,8 @@ struct Configuration: Sendable {
     serviceName = sources.value(Settings.serviceName)
     cost = CostConfiguration(&sources)
     routing = RoutingConfiguration(&sources)
+    peers = PeersConfiguration(&sources)
+    inference = InferenceConfiguration(&sources)
     checkTogether(&sources)
     guard sources.problems.isEmpty else { throw ConfigurationProblems(sources.problems) }
   }
@@ -107,6 +115,11 @@ struct Configuration: Sendable {
       sources.complain(
         place(Settings.aliases), "`\(alias)` stands for `\(model)`, which is an alias itself; name the model")
     }
+    for origin in allowedOrigins where origin != "*" && !Self.isOrigin(origin) {
+      sources.complain(
+        place(Settings.allowedOrigins),
+        "`\(origin)` is no origin; expected a scheme and a host, such as `https://chat.example`, without a path")
+    }
     guard !listen.isLoopback else { return }
     if certificate == nil, !allowsPlaintext {
       sources.complain(
@@ -125,6 +138,13 @@ struct Configuration: Sendable {
         `access.require-key` out, or pass --insecure-allow-anonymous
         """)
     }
+  }
+
+  /// Whether a text is an origin as browsers send it (RFC 6454, section 6.2).
+  private static func isOrigin(_ text: String) -> Bool {
+    guard let scheme = text.firstRange(of: "://"), scheme.lowerBound > text.startIndex else { return false }
+    let rest = text[scheme.upperBound...]
+    return !rest.isEmpty && !rest.contains { "/?# ".contains($0) }
   }
 
   /// Reads the file, if there is one, and puts it together with flags and environment.

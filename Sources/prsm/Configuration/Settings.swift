@@ -27,6 +27,12 @@ enum Settings {
   static let requiresKey = Setting(
     "access.require-key", Form<Bool>.truth.optional, default: nil, "`true` where a key exists, or off loopback",
     "Whether requests need an API key.")
+  static let allowedHosts = Setting(
+    "access.allowed-hosts", Form<String>.word("a host name").list(of: "host names"), default: [], "none",
+    "Host names, besides those of the loopback interface, under which a node that asks for no key answers.")
+  static let allowedOrigins = Setting(
+    "access.allowed-origins", Form<String>.word("an origin, such as `https://chat.example`").list(of: "origins"),
+    default: [], "none", "Origins whose pages may use the node, such as `https://chat.example`; `*` for all.")
   static let allowsAnonymous = Setting(
     "insecure.allow-anonymous", .truth, default: false, "`false`", flag: "--insecure-allow-anonymous",
     "Serve beyond this machine without asking for a key. Anybody who reaches the port can use the node.")
@@ -114,7 +120,8 @@ enum Settings {
     [
       listen.outline, dataDir.outline,
       certificate.outline, key.outline,
-      apiKey.outline, requiresKey.outline, databaseURL.outline, databaseLease.outline,
+      apiKey.outline, requiresKey.outline, allowedHosts.outline, allowedOrigins.outline, databaseURL.outline,
+      databaseLease.outline,
       defaultModel.outline, preload.outline, memory.outline, cacheTokens.outline, parallel.outline, threads.outline,
       aliases.outline, upstreams.outline, virtualModels.outline,
       contentQuota.outline, contentGateways.outline, contentLinks.outline, contentHosts.outline, contentIsOpen.outline,
@@ -122,5 +129,5 @@ enum Settings {
       logLevel.outline, logFormat.outline,
       traceEndpoint.outline, traceToken.outline, serviceName.outline,
       allowsAnonymous.outline, allowsPlaintext.outline,
-    ] + costOutlines + routingOutlines
+    ] + costOutlines + routingOutlines + PeerSettings.all + InferenceSettings.all
 }

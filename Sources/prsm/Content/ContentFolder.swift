@@ -18,7 +18,9 @@ struct ContentFolder: Sendable {
   /// Opens it, waiting a little where another command is at work there.
   ///
   /// - Throws: ``CommandFailure`` of status `unavailable`.
-  static func open(_ configuration: Configuration) async throws(CommandFailure) -> ContentFolder {
+  static func open(
+    _ configuration: Configuration, peers: PeersExchange? = nil
+  ) async throws(CommandFailure) -> ContentFolder {
     let folder = DataFolder(path: configuration.dataDir)
     try folder.prepare()
     let path = folder.path + "/content"
@@ -28,7 +30,8 @@ struct ContentFolder: Sendable {
     while true {
       do throws(ContentError) {
         let store = try BlockStore(folder: path, options: options)
-        let places = configuration.contentGateways.map { TrustlessGateway(url: $0, fetcher: HTTPFetcher()) }
+        let gateways = configuration.contentGateways.map { TrustlessGateway(url: $0, fetcher: HTTPFetcher()) }
+        let places: [any BlockExchange] = (peers.map { [$0] } ?? []) + gateways
         let links = FixedDomainLinks(configuration.contentLinks)
         let records = try RecordFolder(folder: path + "/names")
         return ContentFolder(

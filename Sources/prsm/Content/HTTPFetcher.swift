@@ -9,6 +9,14 @@ struct HTTPFetcher: ByteFetcher {
   /// What to show the other side; nil for nothing.
   var apiKey: String?
 
+  /// One pool for all: it lives as long as the process. A place that refuses is given up at once, since there are others.
+  static let client: HTTPClient = {
+    var configuration = HTTPClient.Configuration()
+    configuration.timeout.connect = .seconds(5)
+    configuration.connectionPool.retryConnectionEstablishment = false
+    return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+  }()
+
   func get(
     _ url: String, accept: String, limit: Int, by deadline: ContinuousClock.Instant
   ) async throws(ContentError) -> (status: Int, body: [UInt8]) {
@@ -19,7 +27,7 @@ struct HTTPFetcher: ByteFetcher {
     request.headers.add(name: "user-agent", value: "prsm/\(PRSM.version)")
     if let apiKey { request.headers.add(name: "authorization", value: "Bearer \(apiKey)") }
     do {
-      let response = try await HTTPClient.shared.execute(request, timeout: TimeAmount(left))
+      let response = try await Self.client.execute(request, timeout: TimeAmount(left))
       let body = try await response.body.collect(upTo: limit)
       return (Int(response.status.code), Array(body.readableBytesView))
     } catch let error as HTTPClientError where error == .deadlineExceeded || error == .connectTimeout {

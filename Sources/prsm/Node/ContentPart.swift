@@ -22,8 +22,10 @@ struct ContentPart: Sendable {
   /// Opens the content of the data folder, which the caller holds.
   ///
   /// - Throws: ``CommandFailure`` of status `unavailable`.
-  static func open(_ configuration: Configuration) async throws(CommandFailure) -> ContentPart {
-    let folder = try await ContentFolder.open(configuration)
+  static func open(
+    _ configuration: Configuration, peers: PeersExchange? = nil
+  ) async throws(CommandFailure) -> ContentPart {
+    let folder = try await ContentFolder.open(configuration, peers: peers)
     let identity: NodeIdentity
     do throws(AccessError) {
       identity = try NodeIdentity.loadOrCreate(in: DataFolder(path: configuration.dataDir).path)

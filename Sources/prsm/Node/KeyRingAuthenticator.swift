@@ -6,6 +6,12 @@ struct KeyRingAuthenticator: RequestAuthenticator {
   let ring: KeyRing
 
   func authenticate(_ credentials: Credentials) async throws(AuthenticationFailure) -> Principal {
+    try check(credentials)
+  }
+
+  func authenticateNow(_ credentials: Credentials) -> Principal? { try? check(credentials) }
+
+  private func check(_ credentials: Credentials) throws(AuthenticationFailure) -> Principal {
     guard let token = credentials.token, !token.isEmpty else { throw .missing }
     let holder: KeyHolder
     do throws(AccessError) {

@@ -16,6 +16,8 @@ struct Node {
   let configuration: Configuration
   let origin: ConfigurationOrigin
   let environment: [String: String]
+  /// Whether peers are given other words than the model said, to rehearse how they find out.
+  var corruptsAnswersToPeers = false
 
   init(
     _ configuration: Configuration, origin: ConfigurationOrigin = ConfigurationOrigin(),
@@ -36,7 +38,8 @@ struct Node {
     let folder = DataFolder(path: configuration.dataDir)
     try folder.prepare()
     let lock = try folder.hold()
-    let logger = NodeLog.logger(configuration)
+    let (logger, lines) = NodeLog.make(configuration)
+    defer { lines?.flush() }
     let models = try ModelFolder(folder, defaultModel: configuration.defaultModel, aliases: configuration.aliases)
     if let added = try await models.adoptFetchedModel(environment: environment) {
       Output.note("added the model \(added.name), which was fetched before")
@@ -55,12 +58,19 @@ struct Node {
     let metrics = MetricsRegistry()
     let exporter = try TraceDelivery.exporter(
       configuration, environment: environment, metrics: metrics, logger: logger)
-    let observation = Observation(metrics: metrics, exporter: exporter, logger: logger)
-    let content = try await ContentPart.open(configuration)
+    let observation = Observation(metrics: metrics, exporter: exporter, logger: logger, lines: lines)
+    let found = PeersExchange()
+    let content = try await ContentPart.open(configuration, peers: configuration.peers.isOn ? found : nil)
+    let peers = try PeersPart.open(
+      configuration, identity: content.identity, store: content.store, exchange: found, metrics: metrics, logger: logger
+    )
+    let inference = try InferencePart.open(
+      configuration, peers: peers, engine: engine, corrupts: corruptsAnswersToPeers, models: models, logger: logger)
     let virtual = try await VirtualModelsPart(
-      configuration, local: engine, real: NodeProviders.real(engine: engine, upstreams: upstreams),
+      configuration, local: engine,
+      real: NodeProviders.real(engine: engine, upstreams: upstreams, peers: inference?.provider),
       environment: environment, logger: logger)
-    let providers = NodeProviders(engine: engine, upstreams: upstreams, virtual: virtual)
+    let providers = NodeProviders(engine: engine, upstreams: upstreams, virtual: virtual, peers: inference?.provider)
     let account = try await AccountPart.open(
       configuration, origin: origin, environment: environment, folder: folder, ring: ring, store: store,
       database: database, providers: providers, virtual: virtual, upstreams: upstreams, metrics: metrics, logger: logger
@@ -68,7 +78,8 @@ struct Node {
     let front = RoutedProvider(providers.all, routing: account.routing)
     virtual.members.use(account.meter, provider: front) { account.metering.configuration.prices }
     let gateway = try gateway(
-      providers, front, [virtual.module], authenticator, readiness, account, database, observation, content
+      providers, front, [virtual.module] + (peers.map { [$0.module] } ?? []) + (inference.map { [$0.module] } ?? []),
+      authenticator, readiness, account, database, observation, content
     ) { address in
       let usable = Self.usable(address)
       lock.write(address: usable)
@@ -77,11 +88,14 @@ struct Node {
     // Ended in reverse order: first the door, then what stands behind it.
     var services: [any Service] = database.map { [$0.service(logger: logger)] } ?? []
     services += exporter.map { [$0] } ?? []
+    services += peers.map { [$0.service] } ?? []
+    services += inference.map { [$0.service] } ?? []
     services += [
       account.service,
       ContentService(part: content, logger: logger),
       EngineService(models: engine, drainTime: configuration.shutdownTime),
       virtual.reviews,
+      providers.code.service,
       PreloadService(models: engine, names: try await preloadNames(models), readiness: readiness, logger: logger),
       gateway,
     ]
@@ -104,6 +118,7 @@ struct Node {
     let metrics: MetricsRegistry
     let exporter: SpanExporter?
     let logger: Logger
+    let lines: LogLines?
   }
 
   private var engineConfiguration: LocalModels.Configuration {
@@ -198,12 +213,16 @@ struct Node {
     settings.requests.time = configuration.requestTime
     settings.drainTime = configuration.shutdownTime
     settings.version = PRSM.version
+    settings.allowedHosts = Set(configuration.allowedHosts)
+    settings.allowedOrigins = Set(configuration.allowedOrigins)
     let all = providers.all
     var services = GatewayServices(provider: front, logger: observation.logger)
     services.meter = OuterMeter(meter: account.meter, isVirtual: providers.isVirtual)
-    services.modules += account.modules + modules
+    services.modules += account.modules + providers.code.modules + modules
     services.metrics = observation.metrics
     services.tracer = observation.exporter
+    services.requestLog = observation.lines
+    EngineMetrics.add(to: observation.metrics, engine: providers.engine)
     services.authenticator = authenticator
     services.modules += content.modules
     settings.allowedHosts.formUnion(content.hosts)

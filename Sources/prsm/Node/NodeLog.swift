@@ -3,12 +3,16 @@ import Logging
 
 /// The node's log, on standard error.
 enum NodeLog {
-  static func logger(_ configuration: Configuration) -> Logger {
-    let isJSON = configuration.logFormat == "json"
+  /// The log that the configuration asks for.
+  ///
+  /// - Returns: the logger, and where JSON is wanted the lines that it gathers, which take requests' lines too.
+  static func make(_ configuration: Configuration) -> (logger: Logger, lines: LogLines?) {
+    let level = Logger.Level(rawValue: configuration.logLevel) ?? .info
+    let lines = configuration.logFormat == "json" ? LogLines(level: level) : nil
     var logger = Logger(label: "prsm") { label -> any LogHandler in
-      if isJSON { JSONLogHandler() } else { StreamLogHandler.standardError(label: label) }
+      if let lines { JSONLogHandler(lines) } else { StreamLogHandler.standardError(label: label) }
     }
-    logger.logLevel = Logger.Level(rawValue: configuration.logLevel) ?? .info
+    logger.logLevel = level
     let engine = logger
     LlamaLog.handle { level, line in
       switch level {
@@ -17,7 +21,7 @@ enum NodeLog {
       case .debug, .info: engine.trace("llama.cpp", metadata: ["line": "\(line)"])
       }
     }
-    return logger
+    return (logger, lines)
   }
 
   /// For what has much to say that nobody wants to hear.

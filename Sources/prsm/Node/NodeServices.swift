@@ -51,7 +51,7 @@ struct PreloadService: Service {
     do throws(GenerationError) {
       try await models.preload(name)
       readiness.set(name, nil)
-      logger.info("loaded", metadata: ["model": "\(name)", "time": "\(DurationText.text(.now - began))"])
+      logger.info("loaded", metadata: ["model": "\(name)", "took": "\(DurationText.text(.now - began))"])
     } catch {
       guard error.kind != .cancelled else { return }
       readiness.set(name, "the model \(name) does not load: \(error.message)")

@@ -23,7 +23,9 @@ struct CandidateSource: Sendable {
       let isVirtual = isVirtual(model.name)
       // Encoders make embeddings and write nothing.
       let isEncoder = model.architecture?.contains("bert") ?? false
-      guard settings.isOffered ?? !(isVirtual || isEncoder) else { return nil }
+      // Programs are written for who asks for them by name.
+      let writesCode = CodeProvider.inner(of: model.name) != nil
+      guard settings.isOffered ?? !(isVirtual || isEncoder || writesCode) else { return nil }
       let isUpstream = upstreams.answers(for: model.name)
       let price = prices.price(of: model.name, provider: model.provider)
       var candidate = Candidate(name: model.name)

@@ -33,19 +33,26 @@ enum Output {
 
   private static func put(_ text: String, to descriptor: Int32) {
     var text = text
-    text.withUTF8 { bytes in
-      var rest = UnsafeRawBufferPointer(bytes)
-      while !rest.isEmpty {
-        let written = systemWrite(descriptor, rest)
-        if written > 0 {
-          rest = UnsafeRawBufferPointer(rebasing: rest[written...])
-        } else if errno == EAGAIN {
-          // A terminal or pipe that another program has set to not block: wait until it takes more.
-          var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-          _ = systemPoll(&poll)
-        } else if errno != EINTR {
-          return
-        }
+    text.withUTF8 { put(UnsafeRawBufferPointer($0), to: descriptor) }
+  }
+
+  /// Writes bytes to a descriptor, and gives up where it takes no more.
+  static func put(_ bytes: [UInt8], to descriptor: Int32) {
+    bytes.withUnsafeBytes { put($0, to: descriptor) }
+  }
+
+  private static func put(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) {
+    var rest = bytes
+    while !rest.isEmpty {
+      let written = systemWrite(descriptor, rest)
+      if written > 0 {
+        rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+      } else if errno == EAGAIN {
+        // A terminal or pipe that another program has set to not block: wait until it takes more.
+        var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        _ = systemPoll(&poll)
+      } else if errno != EINTR {
+        return
       }
     }
   }

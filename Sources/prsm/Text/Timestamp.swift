@@ -4,7 +4,18 @@ enum Timestamp {
   ///
   /// Days to a date as in Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
   static func text(_ seconds: Int) -> String {
-    guard abs(seconds) < 1 << 50 else { return "never" }
+    guard let parts = parts(seconds) else { return "never" }
+    return "\(parts.date) \(two(parts.rest / 3_600)):\(two(parts.rest / 60 % 60))"
+  }
+
+  /// `2026-11-24T03:40:07Z` (RFC 3339), from seconds since 1970.
+  static func precise(_ seconds: Int) -> String {
+    guard let parts = parts(seconds) else { return "never" }
+    return "\(parts.date)T\(two(parts.rest / 3_600)):\(two(parts.rest / 60 % 60)):\(two(parts.rest % 60))Z"
+  }
+
+  private static func parts(_ seconds: Int) -> (date: String, rest: Int)? {
+    guard abs(seconds) < 1 << 50 else { return nil }
     let days = floorDivide(seconds, 86_400)
     let rest = seconds - days * 86_400
     let shifted = days + 719_468
@@ -16,7 +27,7 @@ enum Timestamp {
     let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
     let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
     let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-    return "\(year)-\(two(month))-\(two(day)) \(two(rest / 3_600)):\(two(rest / 60 % 60))"
+    return ("\(year)-\(two(month))-\(two(day))", rest)
   }
 
   private static func floorDivide(_ value: Int, _ divisor: Int) -> Int {

@@ -1,0 +1,88 @@
+import CodeGeneration
+import ModelInterface
+import Testing
+
+@testable import prsm
+
+@Suite struct CodeTurnsTests {
+  @Test func tenantsTakeTurnsAndTheQueueIsBounded() async throws {
+    let turns = CodeTurns(places: 1, waiting: 3)
+    let first = try await turns.take(tenant: "a") { _ in }
+    let order = Order()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for (index, tenant) in ["a", "a", "b"].enumerated() {
+        group.addTask {
+          let turn = try await turns.take(tenant: tenant) { _ in }
+          await order.add(tenant)
+          await turns.giveBack(turn)
+        }
+        while await turns.load.waiting <= index { await Task.yield() }
+      }
+      let refusal = await #expect(throws: GenerationError.self) { try await turns.take(tenant: "c") { _ in } }
+      if case .overloaded = refusal?.kind {} else { Issue.record("\(String(describing: refusal))") }
+      await turns.giveBack(first)
+      try await group.waitForAll()
+    }
+    // The tenant that has not been served comes before the one that has.
+    #expect(await order.names == ["b", "a", "a"])
+    #expect(await Self.load(turns) == [0, 0])
+  }
+
+  private static func load(_ turns: CodeTurns) async -> [Int] {
+    let load = await turns.load
+    return [load.running, load.waiting]
+  }
+
+  @Test func whoeverStopsWaitingLeavesTheQueue() async throws {
+    let turns = CodeTurns(places: 1, waiting: 3)
+    let turn = try await turns.take(tenant: "a") { _ in }
+    let waiting = Task { try await turns.take(tenant: "b") { _ in } }
+    while await turns.load.waiting == 0 { await Task.yield() }
+    waiting.cancel()
+    await #expect(throws: (any Error).self) { try await waiting.value }
+    #expect(await Self.load(turns) == [1, 0])
+    await turns.giveBack(turn)
+    #expect(await Self.load(turns) == [0, 0])
+  }
+
+  private actor Order {
+    private(set) var names: [String] = []
+
+    func add(_ name: String) {
+      names.append(name)
+    }
+  }
+}
+
+@Suite struct CodeInputTests {
+  @Test func testsStandAmongTheWordsOfAPrompt() {
+    let task = PromptTask.read("Write a doubling function.\nassert double(2) == 4\n  assert double(0) == 0\n")
+    #expect(task.instruction == "Write a doubling function.")
+    #expect(task.tests == ["assert double(2) == 4", "assert double(0) == 0"])
+    #expect(task.entryPoint == "double")
+  }
+
+  @Test func aTestFileIsReadByStatements() {
+    let text =
+      "# tests\nassert f(1,\n  2) == 3\n\nfor x in range(2):\n    assert f(x, x) == 2 * x\nassert f(0, 0) == 0\n"
+    #expect(TestFile.statements(in: text).count == 3)
+    #expect(TestFile.statements(in: text)[1] == "for x in range(2):\n    assert f(x, x) == 2 * x")
+  }
+
+  @Test func aRequestIsWhatItsJSONSays() throws {
+    var request = CodeRequest(task: .init(instruction: "Do it", tests: ["assert f(1) == 2"]))
+    request.settings.budgetTokens = 77
+    request.settings.extensions.agrees = false
+    let read = try CodeRequest.read(request.json)
+    #expect(read.request.task == request.task)
+    #expect(read.request.settings == request.settings)
+    #expect(!read.isStreamed)
+  }
+
+  @Test func theBootstrapIsPairedAndRepeatable() {
+    let gains = [Double](repeating: 1, count: 20) + [Double](repeating: 0, count: 80)
+    let interval = PairedBootstrap.interval(gains)
+    #expect(interval.map { abs($0.median - 0.2) < 0.02 && $0.low > 0.1 && $0.high < 0.3 } == true)
+    #expect(PairedBootstrap.interval(gains)?.low == interval?.low)
+  }
+}
