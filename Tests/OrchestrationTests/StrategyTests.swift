@@ -21,7 +21,7 @@ import Testing
     let got = await scene.ask(request)
     #expect(got.text == "the answer")
     let requests = scene.provider.requests
-    #expect(requests.count == 4)
+    try #require(requests.count == 4)
     #expect(requests.prefix(2).allSatisfy { !text($0).contains("first") && $0.tools.isEmpty })
     #expect(text(requests[2]).contains("first a") && text(requests[2]).contains("first b"))
     #expect(text(requests[3]).contains("second a") && !text(requests[3]).contains("first b"))
@@ -87,6 +87,7 @@ import Testing
     let got = await scene.ask(request)
     #expect(got.text == "[one {{input}} two for rain after one {{input}} two]")
     let requests = scene.provider.requests
+    try #require(requests.count == 2)
     #expect(requests[0].maximumOutputTokens == 9 && requests[0].responseFormat == .text)
     #expect(requests[0].stopSequences.isEmpty && !requests[0].isStreamed)
     #expect(requests[1].responseFormat == .jsonObject && requests[1].stopSequences == ["END"])

@@ -106,7 +106,8 @@ func collected(_ stream: GenerationStream) async throws -> (text: String, starts
       #expect(answer.starts == 1)
       #expect(answer.completion?.usage.completionTokens == 40)
       try await until { asker.receipts.receiptCount == 1 && giver.receipts.receiptCount == 1 }
-      let (mine, theirs) = (asker.receipts.newest(.receipt, limit: 1)[0], giver.receipts.newest(.receipt, limit: 1)[0])
+      let mine = try #require(asker.receipts.newest(.receipt, limit: 1).first)
+      let theirs = try #require(giver.receipts.newest(.receipt, limit: 1).first)
       #expect(mine == theirs)
       let receipt = try SignedReceipt(verifying: mine, host: asker.host)
       #expect(receipt.clientSignature != nil)

@@ -180,8 +180,13 @@ extension Connection {
   private func send(_ stream: MuxedStream, upTo room: Int) {
     let count = session.takeWindow(stream.id, upTo: min(room, stream.queuedBytes))
     if count > 0 {
+      let start = plain.count
       YamuxHeader(.data, stream: stream.id, value: UInt32(count)).append(to: &plain)
-      stream.takeOutput(count, into: &plain)
+      guard stream.takeOutput(count, into: &plain) else {
+        // It was given up meanwhile, on another thread: a header must not announce what does not follow.
+        plain.removeLast(plain.count - start)
+        return
+      }
       if stream.hasOutput { enqueue(stream) }
     } else if stream.takeEnd() {
       if let frame = session.close(stream.id) { control.append(frame) }

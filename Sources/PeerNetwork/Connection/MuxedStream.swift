@@ -328,10 +328,13 @@ package final class MuxedStream: PeerStream, @unchecked Sendable {
 
   var queuedBytes: Int { state.withLock { $0.outputBytes } }
 
-  /// Moves `count` bytes, which are queued, to the end of `plain`.
-  func takeOutput(_ count: Int, into plain: inout [UInt8]) {
-    let writers = state.withLock { state -> [CheckedContinuation<Void, Never>] in
-      var left = min(count, state.outputBytes)
+  /// Moves `count` bytes, which were queued, to the end of `plain`.
+  ///
+  /// - Returns: false, and nothing moved, where the stream has failed since and its bytes are gone.
+  func takeOutput(_ count: Int, into plain: inout [UInt8]) -> Bool {
+    let writers = state.withLock { state -> [CheckedContinuation<Void, Never>]? in
+      guard state.failure == nil, state.outputBytes >= count else { return nil }
+      var left = count
       while left > 0, let first = state.output.first {
         let part = min(left, first.count - state.outputOffset)
         plain.append(contentsOf: first[state.outputOffset..<(state.outputOffset + part)])
@@ -348,8 +351,10 @@ package final class MuxedStream: PeerStream, @unchecked Sendable {
       defer { state.writers.removeAll() }
       return state.writers
     }
+    guard let writers else { return false }
     connection.counters.bytesOut.add(UInt64(count), ordering: .relaxed)
     for writer in writers { writer.resume() }
+    return true
   }
 
   /// Whether the end is what is to be sent now.

@@ -156,8 +156,9 @@ extension Kademlia {
     guard !upkeep.announcements.isEmpty, table.count > 0 else { return }
     if upkeep.due.isEmpty, now - upkeep.lastDueCheck >= .seconds(5) {
       upkeep.lastDueCheck = now
-      // Half of those who were told are expected to be gone after that time.
-      let half = upkeep.lossRate > 0 ? Duration.seconds(0.5 / upkeep.lossRate) : options.republishInterval
+      // Half of those who were told are expected to be gone after that time. The rate decays towards 0, and what is
+      // divided by it beyond what a duration holds.
+      let half = upkeep.lossRate > 1e-9 ? Duration.seconds(0.5 / upkeep.lossRate) : options.republishInterval
       let interval = max(options.hastyRepublish, min(options.republishInterval, half))
       upkeep.due = upkeep.announcements.filter { _, announcement in
         !announcement.isUnderWay && announcement.last.map { now - $0 >= interval } ?? true

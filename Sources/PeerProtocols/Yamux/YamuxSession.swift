@@ -188,7 +188,7 @@ package struct YamuxSession: Sendable {
   /// How many of `wanted` bytes may be sent on a stream now; they are taken off its window.
   package mutating func takeWindow(_ stream: UInt32, upTo wanted: Int) -> Int {
     guard let window = streams[stream]?.sendWindow else { return 0 }
-    let count = min(Int(window), wanted)
+    let count = max(0, min(Int(window), wanted))
     streams[stream]?.sendWindow = window - UInt32(count)
     return count
   }

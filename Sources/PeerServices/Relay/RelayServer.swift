@@ -56,7 +56,7 @@ package final class RelayServer: Sendable {
       try await answer(stream, .reservationRefused)
       return
     }
-    let expires = seconds() + UInt64((until - now).components.seconds)
+    let expires = seconds() + UInt64(max(0, (until - now).components.seconds))
     let payload = RelayMessage.voucher(relay: host.id, peer: stream.peer, expires: expires)
     let signed = SignedEnvelope.signed(
       domain: RelayMessage.voucherDomain, payloadType: RelayMessage.voucherType, payload: payload)

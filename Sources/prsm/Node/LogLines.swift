@@ -50,7 +50,7 @@ final class LogLines: RequestLog {
       if let failure = line.failure { Self.member("error", failure, &bytes) }
       Self.member("method", line.method, &bytes)
       bytes.append(contentsOf: #","ms":""#.utf8)
-      let microseconds = Int(clamping: line.time.microseconds)
+      let microseconds = max(0, Int(clamping: line.time.microseconds))
       Self.append(microseconds / 1000, to: &bytes)
       bytes.append(UInt8(ascii: "."))
       for divisor in [100, 10, 1] { bytes.append(UInt8(ascii: "0") + UInt8(microseconds / divisor % 10)) }

@@ -18,19 +18,27 @@ import Testing
     ProcessInfo.processInfo.environment["PRSM_ACCURACY_REQUESTS"].flatMap { Int($0) } ?? 1_200
   private static let workers = 24
 
-  /// What is billed, in pico-units.
+  /// The most that an answer may have, in tokens.
+  private static let outputLimit = 16
+
+  /// What is billed, in pico-units, and the most by which one bill went beyond what was reserved for it.
   private final class Bill: Sendable {
-    private let amounts = Mutex((billed: Int128(0), asked: 0))
+    private let amounts = Mutex((billed: Int128(0), asked: 0, excess: Int128(0)))
 
-    var values: (billed: Int128, asked: Int) { amounts.withLock { $0 } }
+    var values: (billed: Int128, asked: Int, excess: Int128) { amounts.withLock { $0 } }
 
-    func add(_ model: String, _ usage: Usage) {
+    /// - Parameter estimated: what the account takes the prompt for, in tokens.
+    func add(_ model: String, _ usage: Usage, estimated: Int) {
       let (fresh, cached, output): (Int128, Int128, Int128) =
         model == "strong" ? (10_000_000, 5_000_000, 30_000_000) : (1_000_000, 1_000_000, 2_000_000)
+      let reserved = Int128(estimated) * fresh + Int128(outputLimit) * output
       let amount =
         Int128(usage.promptTokens - usage.cachedPromptTokens) * fresh + Int128(usage.cachedPromptTokens) * cached
         + Int128(usage.completionTokens) * output
-      amounts.withLock { $0.billed += amount }
+      amounts.withLock {
+        $0.billed += amount
+        $0.excess = max($0.excess, amount - reserved)
+      }
     }
 
     func asked() { amounts.withLock { $0.asked += 1 } }
@@ -47,31 +55,34 @@ import Testing
 
   /// Does as the prompt says: `break` after a word, `hang` after a word until the client is gone (which is
   /// billed as the account estimates it), or answers.
-  private static func script(_ bill: Bill) -> ScriptedProvider.Script {
+  private static func script(_ bill: Bill, bytesPerToken: Int) -> ScriptedProvider.Script {
     { (request, continuation) async throws(GenerationError) in
       bill.asked()
       guard case .messages(let messages) = request.prompt, let text = messages.last?.text else { return }
-      let seen = Usage(promptTokens: PromptEstimate().tokens(request), completionTokens: 1)
+      let estimated = PromptEstimate().tokens(request)
+      let seen = Usage(promptTokens: estimated, completionTokens: 1)
       if text.hasPrefix("break") {
-        bill.add(request.model, seen)
+        bill.add(request.model, seen, estimated: estimated)
         continuation.yield(.text(TextPiece("word ")))
         throw GenerationError(.invalidRequest(parameter: nil), "broke off")
       }
       if text.hasPrefix("hang") {
-        bill.add(request.model, seen)
+        bill.add(request.model, seen, estimated: estimated)
         continuation.yield(.text(TextPiece("word ")))
         while !Task.isCancelled { try? await Task.sleep(for: .milliseconds(20)) }
         return
       }
-      let length = text.utf8.count
+      let length = text.utf8.count / bytesPerToken
       let usage = Usage(promptTokens: length, cachedPromptTokens: length / 3, completionTokens: 3)
-      bill.add(request.model, usage)
+      bill.add(request.model, usage, estimated: estimated)
       for word in ["one ", "two ", "three"] { continuation.yield(.text(TextPiece(word))) }
       continuation.yield(.finished(Completion(reason: .stop, usage: usage)))
     }
   }
 
-  @Test func theSumOfEventsIsWhatTheProviderBilled() async throws {
+  /// With two bytes to a token, as the account estimates, no bill goes beyond what was reserved, and then no budget may
+  /// be overrun at all; with one, bills do, and the excess of those in flight is the most that may be overrun.
+  @Test(arguments: [2, 1]) func theSumOfEventsIsWhatTheProviderBilled(bytesPerToken: Int) async throws {
     let yaml = """
       prices:
         weak: { input: 1, output: 2 }
@@ -80,12 +91,15 @@ import Testing
         - { for: key, name: poor, per: day, limit: 0.05, then: [downgrade, refuse] }
         - { for: node, per: month, limit: 100 }
       cost: { downgrades: { strong: weak } }
-      limits: { output-tokens: 16 }
+      limits: { output-tokens: \(Self.outputLimit) }
       routing: { exploration: 0 }
       """
     let bill = Bill()
     let folder = AccountFolder()
-    try await AccountNode.with(yaml, folder: folder, script: Self.script(bill), authenticator: NamedTenants()) {
+    try await AccountNode.with(
+      yaml, folder: folder, script: Self.script(bill, bytesPerToken: bytesPerToken),
+      authenticator: NamedTenants()
+    ) {
       node async throws in
       let outcomes = Outcomes()
       await withTaskGroup(of: Void.self) { group in
@@ -103,19 +117,21 @@ import Testing
       while node.metering.meter.openCount > 0 { try await Task.sleep(for: .milliseconds(5)) }
       let events = try await node.events()
       let counts = outcomes.values
-      let (billed, asked) = bill.values
+      let (billed, asked, excess) = bill.values
       #expect(events.reduce(Money.zero) { $0 + $1.cost } == Money(pico: billed), "\(counts)")
       #expect(
         events.count { !$0.isCacheHit && !$0.provider.isEmpty } == asked,
         "every request that reached a model is one event")
       #expect(
         counts["hit", default: 0] > 0 && counts["429", default: 0] > 0 && counts["left", default: 0] > 0, "\(counts)")
-      let own = events.filter { $0.account.key == "poor" }.map(\.cost)
-      let poor = own.reduce(Money.zero, +)
-      // What a prompt costs is known when it has been billed: at most what was in flight then goes beyond.
-      let dearest = own.max() ?? .zero
-      let inFlight = (0..<(Self.workers / 3 + 1)).reduce(Money.zero) { sum, _ in sum + dearest }
-      #expect(poor <= Money(micro: 50_000) + inFlight, "no budget is overrun by more than what was in flight")
+      let poor = events.filter { $0.account.key == "poor" }.reduce(Money.zero) { $0 + $1.cost }
+      #expect(
+        (excess > 0) == (bytesPerToken == 1), "the most that a bill goes beyond what was reserved: \(excess) pico")
+      // Every third worker asks as `poor`, one request at a time.
+      let inFlight = Int128((Self.workers + 2) / 3) * max(0, excess)
+      #expect(
+        poor <= Money(micro: 50_000) + Money(pico: inFlight),
+        "no budget is overrun by more than the excess of what was in flight")
       #expect(poor > Money(micro: 40_000), "and it was in the way: \(poor.text)")
     }
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path + "/usage-journal").isEmpty)
