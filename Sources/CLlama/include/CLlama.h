@@ -7,6 +7,7 @@
 #include <ggml-cpu.h>
 #include <llama.h>
 
+#include "prsm_compute.h"
 #include "prsm_grammar.h"
 #include "prsm_sampling.h"
 

@@ -44,7 +44,10 @@ struct AnswerText {
   /// Whether the answer calls functions.
   var hasToolCalls: Bool { (tools?.callCount ?? 0) > 0 }
 
-  /// Takes a token. When ``stopSequence`` is set afterwards, the answer is over.
+  /// Whether the answer has begun to call functions as it did before.
+  var repeatsCall: Bool { tools?.isRepeating ?? false }
+
+  /// Takes a token. When ``stopSequence`` is set or ``repeatsCall`` holds afterwards, the answer is over.
   mutating func append(_ bytes: [UInt8], report: TokenLogprob?) -> [GenerationEvent] {
     if reasoning?.isReasoning == true { reasoningTokens += 1 }
     if let report { reports.append(Report(token: report, start: received, end: received + bytes.count)) }

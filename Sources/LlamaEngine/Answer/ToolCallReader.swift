@@ -28,6 +28,15 @@ struct ToolCallReader {
   private var isAtStart = true
   /// The calls found so far.
   private(set) var callCount = 0
+  /// Whether the last call was one that had been made already. Small models go on so until their limit; the answer is over,
+  /// and what follows is left out.
+  private(set) var isRepeating = false
+  private var made: Set<Call> = []
+
+  private struct Call: Hashable {
+    var name: String
+    var arguments: String
+  }
 
   /// - Parameters:
   ///   - names: the functions there are; anything else is text.
@@ -49,7 +58,8 @@ struct ToolCallReader {
     held += text
     var answer: [UInt8] = []
     var events: [GenerationEvent] = []
-    while advance(&answer, &events, isLast: isLast) {}
+    while !isRepeating, advance(&answer, &events, isLast: isLast) {}
+    if isRepeating { held = [] }
     // White space between and after calls is no answer.
     if callCount > 0, answer.allSatisfy({ $0 == 0x20 || (0x09...0x0D).contains($0) }) { answer = [] }
     return (answer, events)
@@ -116,7 +126,8 @@ struct ToolCallReader {
     _ answer: inout [UInt8], _ events: inout [GenerationEvent], prefix: String
   ) -> Bool {
     let calls = parse(held)
-    if calls.isEmpty { answer += Array(prefix.utf8) + held }
+    // After a call, another that was cut off is no answer.
+    if calls.isEmpty, callCount == 0 { answer += Array(prefix.utf8) + held }
     events += emit(calls)
     held = []
     open = nil
@@ -154,7 +165,11 @@ struct ToolCallReader {
 
   private mutating func emit(_ calls: [(name: String, arguments: String)]) -> [GenerationEvent] {
     var events: [GenerationEvent] = []
-    for call in calls where !(isSingle && callCount > 0) {
+    for call in calls where !(isSingle && callCount > 0) && !isRepeating {
+      guard made.insert(Call(name: call.name, arguments: call.arguments)).inserted else {
+        isRepeating = true
+        continue
+      }
       events.append(
         .toolCall(ToolCallPiece(index: callCount, id: makeID(), name: call.name, arguments: call.arguments)))
       callCount += 1

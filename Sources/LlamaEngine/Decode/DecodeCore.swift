@@ -117,7 +117,6 @@ final class DecodeCore {
     var plan = plannedStep()
     let hasEmbedded = stepEmbedding()
     guard !plan.rows.isEmpty else {
-      if active.isEmpty, sessions.isEmpty { pool.tidy() }
       publish()
       return hasEmbedded
     }

@@ -140,33 +140,6 @@ final class SequencePool {
     while evictOldest() {}
   }
 
-  /// Puts what was used last at the front of the cache, in order, and drops the rest, once half of it is used.
-  ///
-  /// llama.cpp fills holes wherever they are, and the sum over a sequence whose cells are out of order differs in its
-  /// last bits. Called when nothing runs, this keeps new sequences in order without ever copying under load.
-  func tidy() {
-    guard inUse.isEmpty, ledger.usedCount > capacity / 2, context.model.canTruncate else { return }
-    var saved: [(tokens: [TokenID], state: [UInt8], lastUse: UInt64)] = []
-    var total = 0
-    for entry in kept.sorted(by: { $0.lastUse > $1.lastUse }) {
-      guard total + entry.holding.count <= capacity / 4, let state = context.state(of: entry.holding.id) else { break }
-      total += entry.holding.count
-      saved.append((entry.holding.tokens, state, entry.lastUse))
-    }
-    dropKept()
-    context.clearAll()
-    for entry in saved.reversed() {
-      guard let holding = openEmpty() else { return }
-      inUse.removeValue(forKey: holding.id)
-      guard context.restore(entry.state, to: holding.id) else {
-        drop(holding)
-        continue
-      }
-      append(entry.tokens, to: holding)
-      kept.append(Kept(holding: holding, lastUse: entry.lastUse))
-    }
-  }
-
   /// Shorter beginnings than this are not worth keeping.
   static let leastUsefulPrefix = 8
 

@@ -186,7 +186,7 @@ extension DecodeCore {
     var bytes = model.bytes(of: token)
     if bytes.isEmpty, generation.plan.showsControlTokens { bytes = Array(model.spelling(of: token).utf8) }
     generation.yield(generation.answer.append(bytes, report: report))
-    if generation.answer.stopSequence != nil {
+    if generation.answer.stopSequence != nil || generation.answer.repeatsCall {
       complete(generation, .stop)
     } else if generation.generatedCount >= generation.plan.limit {
       complete(generation, .length)

@@ -70,7 +70,9 @@ final class EmbeddingContext {
     }
     batch.n_tokens = Int32(count)
     llama_set_n_threads(pointer, Int32(clamping: threads), Int32(clamping: threads))
-    guard llama_decode(pointer, batch) == 0, let mean = llama_get_embeddings_seq(pointer, 0) else { return false }
+    guard prsm_decode(pointer, batch, model.weights, nil) == 0, let mean = llama_get_embeddings_seq(pointer, 0) else {
+      return false
+    }
     for index in job.sum.indices { job.sum[index] += mean[index] * Float(count) }
     job.done += count
     return true

@@ -28,6 +28,8 @@ final class LlamaContext {
   /// Whether a row's logits depend on its own sequence alone, to the last bit.
   let isBatchInvariant: Bool
   private let memory: OpaquePointer
+  /// Where in a sequence each cell of the cache is.
+  private let cells: OpaquePointer
   private var batch: llama_batch
 
   /// - Parameters:
@@ -47,18 +49,17 @@ final class LlamaContext {
     parameters.kv_unified = true
     parameters.swa_full = true
     parameters.no_perf = true
-    // Attention over K and V of different types takes the one path of ggml's that computes each row the same way
-    // however many rows, threads and other sequences there are; with equal types it splits the sum over the cache by
-    // the number of threads. Both types take two bytes.
+    // The program's own attention (prsm_attention.c), which llama.cpp asks for where it can fuse attention, computes each
+    // row the same way however many rows, threads and other sequences there are.
     var exact = parameters
     exact.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_ENABLED
     exact.type_k = GGML_TYPE_F16
-    exact.type_v = GGML_TYPE_BF16
+    exact.type_v = GGML_TYPE_F16
     parameters.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_AUTO
     let made = llama_init_from_model(model.pointer, exact)
     isBatchInvariant = made != nil
     guard let pointer = made ?? llama_init_from_model(model.pointer, parameters),
-      let memory = llama_get_memory(pointer)
+      let memory = llama_get_memory(pointer), let cells = prsm_cells_make()
     else {
       throw GenerationError(
         .unavailable,
@@ -68,6 +69,7 @@ final class LlamaContext {
     self.model = model
     self.pointer = pointer
     self.memory = memory
+    self.cells = cells
     self.capacity = Int(llama_n_ctx(pointer))
     sequenceCount = Int(llama_n_seq_max(pointer))
     maximumRows = Int(min(llama_n_batch(pointer), llama_n_ubatch(pointer)))
@@ -78,6 +80,7 @@ final class LlamaContext {
   deinit {
     llama_batch_free(batch)
     llama_free(pointer)
+    prsm_cells_free(cells)
   }
 
   /// Computes rows. Every token must be of the vocabulary, every sequence below ``sequenceCount``, and the rows of one
@@ -96,7 +99,7 @@ final class LlamaContext {
     }
     batch.n_tokens = Int32(rows.count)
     llama_set_n_threads(pointer, Int32(clamping: threads), Int32(clamping: threads))
-    let result = llama_decode(pointer, batch)
+    let result = prsm_decode(pointer, batch, model.weights, cells)
     switch result {
     case 0: return .done
     case 1: return .noRoom
@@ -119,23 +122,6 @@ final class LlamaContext {
   /// Drops all of a sequence.
   func clear(_ sequence: Int32) {
     _ = llama_memory_seq_rm(memory, sequence, -1, -1)
-  }
-
-  /// A sequence's cells as bytes; nil where llama.cpp cannot give them.
-  func state(of sequence: Int32) -> [UInt8]? {
-    let size = llama_state_seq_get_size(pointer, sequence)
-    guard size > 0 else { return nil }
-    var written = 0
-    let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, initialized in
-      written = llama_state_seq_get_data(pointer, buffer.baseAddress, size, sequence)
-      initialized = min(written, size)
-    }
-    return written == size ? bytes : nil
-  }
-
-  /// Fills an empty sequence from bytes; false where they do not fit.
-  func restore(_ state: [UInt8], to sequence: Int32) -> Bool {
-    state.withUnsafeBufferPointer { llama_state_seq_set_data(pointer, $0.baseAddress, $0.count, sequence) } > 0
   }
 
   /// Empties the whole cache.

@@ -7,6 +7,8 @@ import ModelInterface
 final class LlamaModel: @unchecked Sendable {
   let name: String
   let pointer: OpaquePointer
+  /// The weights as the program's own kernels read them, made as they are first used.
+  let weights: OpaquePointer
   let vocabulary: OpaquePointer
   let vocabularySize: Int
   /// The context window it was trained for, in tokens.
@@ -37,6 +39,8 @@ final class LlamaModel: @unchecked Sendable {
     _ = LlamaLog.start
     var parameters = llama_model_default_params()
     parameters.n_gpu_layers = 0
+    // ggml's own packed weights have kernels that differ by the number of rows, and so do their results.
+    parameters.use_extra_bufts = false
     guard let pointer = llama_model_load_from_file(path, parameters) else {
       throw GenerationError(
         .unavailable,
@@ -49,8 +53,13 @@ final class LlamaModel: @unchecked Sendable {
       llama_model_free(pointer)
       throw GenerationError(.unavailable, "model \(name): \(path) is not a decoder with a vocabulary, which is needed")
     }
+    guard let weights = prsm_weights_make() else {
+      llama_model_free(pointer)
+      throw GenerationError(.unavailable, "model \(name): there is no memory left")
+    }
     self.name = name
     self.pointer = pointer
+    self.weights = weights
     self.vocabulary = vocabulary
     let size = Int(llama_vocab_n_tokens(vocabulary))
     vocabularySize = size
@@ -94,6 +103,7 @@ final class LlamaModel: @unchecked Sendable {
 
   deinit {
     llama_model_free(pointer)
+    prsm_weights_free(weights)
   }
 
   private static func piece(of token: TokenID, in vocabulary: OpaquePointer, special: Bool) -> [UInt8] {

@@ -79,11 +79,27 @@ import Testing
 
   @Test func `two calls are two unless one is wanted`() {
     let call = "<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>"
+    let other = "<tool_call>{\"name\": \"f\", \"arguments\": {\"x\": 1}}</tool_call>"
     for isSingle in [false, true] {
       let reader = ToolCallReader(names: ["f"], isSingle: isSingle, makeID: { "id" })
-      let (events, answer) = read([call, "\n", call], AnswerText.Reading(toolCalls: reader))
+      let (events, answer) = read([call, "\n", other], AnswerText.Reading(toolCalls: reader))
       #expect(events.count == (isSingle ? 1 : 2))
       #expect(answer.hasToolCalls)
+      #expect(!answer.repeatsCall)
     }
+  }
+
+  @Test func `the same call again ends an answer, and a call that is cut off is left out`() {
+    let call = "<tool_call>{\"name\": \"f\", \"arguments\": {\"x\": 1}}</tool_call>"
+    let made: [GenerationEvent] = [
+      .toolCall(ToolCallPiece(index: 0, id: "id", name: "f", arguments: "{\"x\":1}"))
+    ]
+    let reader = ToolCallReader(names: ["f"], isSingle: false, makeID: { "id" })
+    let again = read([call, "\n", call, "\n", call], AnswerText.Reading(toolCalls: reader))
+    #expect(again.events == made)
+    #expect(again.answer.repeatsCall)
+    let cut = read([call, "\n<tool_call>\n{\"name\": \"f\", \"argu"], AnswerText.Reading(toolCalls: reader))
+    #expect(cut.events == made)
+    #expect(!cut.answer.repeatsCall)
   }
 }
