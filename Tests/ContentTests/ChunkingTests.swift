@@ -55,4 +55,23 @@ import Testing
     let after = try cids(Array(bytes[..<300_000]) + [1, 2, 3] + bytes[300_000...])
     #expect(before.subtracting(after).count <= 4)
   }
+
+  /// Names that Kubo 0.22 gave these bytes with the chunkers `rabin-65536` and `rabin-16384`.
+  @Test(arguments: [
+    (65_536, 9, 1_000_000, "QmVPTifjrMowa1oGhHqAdFC2JM5SYGgrNi83DA7VxeGE1n"),
+    (65_536, 10, 3_000_000, "QmVAZDWoBs2m2P8bYXSpVQtVrVRRZVNQYtfEHsG314hGHe"),
+    (65_536, 11, 65_536, "QmXk3ZHkRqzdFpYL5dmHdo1fpDeECqRZTHgymfbM3aXxn7"),
+    (65_536, 12, 20_000, "QmeFPVxL2m95Z6vhZgpofx9wCqdqEcNDYAVAiNnWUZPMze"),
+    (65_536, 0, 500_000, "QmcMpMnJ6stX8BQJfWwTbY5zs1P32JQPLfQmZQ1ou9VSkq"),
+    (16_384, 10, 3_000_000, "QmWWpQw5Lev86jbW2KgntnVf51XUXD5NnbtWuBd6KHJ7eP"),
+    (16_384, 11, 65_536, "QmdVgwEJL3eBRjvwTyVvFAr8uF2oLoZbpzTAZLqxh3b15Y"),
+    (16_384, 0, 500_000, "QmS1E1pkqqS8nZTJXYy5txgXJvCqLBpwkFcMvSFuQ7Ecg4"),
+  ])
+  func `Rabin's chunks are cut where Kubo cuts them`(average: Int, seed: UInt64, count: Int, cid: String) throws {
+    var random = SplitMix(state: seed)
+    let bytes = seed == 0 ? [UInt8](repeating: 0, count: count) : random.bytes(count)
+    var profile = ImportProfile.unixfsV0x2015
+    profile.chunking = try ImportProfile.Chunking("rabin-\(average)")
+    #expect("\(try UnixFSTests.add(bytes, profile, to: MemoryBlocks()).cid)" == cid)
+  }
 }

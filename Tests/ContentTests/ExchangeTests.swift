@@ -49,6 +49,32 @@ final class ScriptedPlace: BlockExchange {
   }
 }
 
+/// A place that notes how many blocks are asked of it at a time, and answers once so many are, or no more come.
+private final class WidePlace: BlockExchange {
+  let name = "wide"
+  let width: Int
+  private let blocks: MemoryBlocks
+  private let state = Mutex((now: 0, most: 0))
+
+  init(_ blocks: MemoryBlocks, width: Int) {
+    self.blocks = blocks
+    self.width = width
+  }
+
+  var most: Int { state.withLock { $0.most } }
+
+  func fetch(_ cid: CID, by deadline: ContinuousClock.Instant) async throws(ContentError) -> [UInt8] {
+    state.withLock { state in
+      state.now += 1
+      state.most = max(state.most, state.now)
+    }
+    // Others get their turn to ask meanwhile.
+    for _ in 0..<200 { await Task.yield() }
+    state.withLock { $0.now -= 1 }
+    return try blocks.bytes(of: cid)
+  }
+}
+
 @Suite(.timeLimit(.minutes(1))) struct ExchangeTests {
   /// A file of many blocks.
   private static func tree(
@@ -90,6 +116,20 @@ final class ScriptedPlace: BlockExchange {
     let report = try await DAGFetch(into: store, from: places, options: options).run(root)
     #expect(report.sources == ["good": blocks.count])
     #expect(try await FileBytes(root, from: store).collected() == bytes)
+  }
+
+  @Test func `as much is asked of a place at a time as suits it, and as an option allows`() async throws {
+    let (blocks, root, _) = try Self.tree(8, count: 2_000_000)
+    for (width, fixed, expected) in [(12, nil, 9...12), (512, nil, 13...512), (512, 3, 2...3)]
+      as [(Int, Int?, ClosedRange<Int>)]
+    {
+      let place = WidePlace(blocks, width: width)
+      var options = DAGFetch.Options()
+      options.concurrency = fixed
+      let report = try await DAGFetch(into: MemoryBlocks(), from: [place], options: options).run(root)
+      #expect(report.blocks == blocks.count)
+      #expect(expected.contains(place.most), "\(place.most) at a time where \(width) suit")
+    }
   }
 
   @Test func `a fetch that broke off goes on where it stopped`() async throws {

@@ -84,4 +84,30 @@ import Testing
     }
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
   }
+
+  @Test func `a few hundred bytes that claim to be more than the disk holds are refused before any is written`()
+    async throws
+  {
+    let folder = try TemporaryFolder()
+    let blocks = MemoryBlocks()
+    var child = try Block([UInt8](repeating: 0, count: 1_024), codec: .raw)
+    try blocks.put(child)
+    var size: UInt64 = 1_024
+    for _ in 0..<50 {
+      var entry = UnixFSEntry(kind: .file, fileSize: 2 * size)
+      entry.blockSizes = [size, size]
+      let link = DagPB.Link(cid: child.cid, name: "", tsize: 1)
+      child = try Block(DagPB(data: entry.encode(), links: [link, link]).encode(), codec: .dagPB)
+      try blocks.put(child)
+      size *= 2
+    }
+    let error = await #expect(throws: ContentError.self) {
+      try await PathExport.write(child.cid, to: folder.path + "/bomb", from: blocks)
+    }
+    #expect(error?.code == .quota)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+    // A stretch of it is read all the same.
+    let middle = try await FileBytes(child.cid, range: (1 << 59)..<(1 << 59 + 10), from: blocks).collected()
+    #expect(middle == [UInt8](repeating: 0, count: 10))
+  }
 }

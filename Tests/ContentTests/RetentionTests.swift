@@ -80,4 +80,70 @@ import Testing
     let pins = try BlockStore(folder: path).pins
     #expect(pins == [Pin(block.cid, name: "n", term: .whileWorthIt)])
   }
+
+  private static func keeper(_ folder: TemporaryFolder, capacity: UInt64) throws -> ContentKeeper {
+    var options = BlockStore.Options()
+    options.segmentSize = 1 << 20
+    options.capacity = capacity
+    let store = try BlockStore(folder: folder.path + "/store", options: options)
+    let keeper = ContentKeeper(store: store, uses: UseLedger(folder: folder.path + "/store"), quota: capacity)
+    keeper.makeRoomForAdds(now: { 1_000 })
+    return keeper
+  }
+
+  private static func add(_ bytes: [UInt8], _ keeper: ContentKeeper) throws -> CID {
+    let reader = PieceReader(bytes)
+    return try keeper.store.add(profile: .unixfsV1x2025, workers: 1) { (buffer) throws(ContentError) in
+      reader.read(buffer)
+    }.cid
+  }
+
+  @Test func `an add that meets the quota frees what nobody holds, then what is worth least, and is refused at last`()
+    throws
+  {
+    let folder = try TemporaryFolder()
+    let keeper = try Self.keeper(folder, capacity: 4 << 20)
+    var random = SplitMix(state: 6)
+    let loose = try Self.add(random.bytes(1_500_000), keeper)
+    try keeper.store.unpin(loose)
+    let worth = try Self.add(random.bytes(1_500_000), keeper)
+    try keeper.keep(Pin(worth, name: "perhaps", term: .whileWorthIt), now: 1_000)
+    let first = try Self.add(random.bytes(1_500_000), keeper)
+    #expect(!keeper.store.has(loose))
+    #expect(keeper.store.has(worth))
+    let second = try Self.add(random.bytes(1_500_000), keeper)
+    #expect(!keeper.store.has(worth))
+    let before = keeper.store.usage
+    let error = #expect(throws: ContentError.self) { try Self.add(random.bytes(1_500_000), keeper) }
+    #expect(error?.code == .quota)
+    // What the refused add has left is in nobody's way.
+    try keeper.store.unpin(first)
+    let third = try Self.add(random.bytes(1_500_000), keeper)
+    #expect(keeper.store.has(second) && keeper.store.has(third))
+    #expect(keeper.store.usage.pins == before.pins)
+    #expect(keeper.store.usage.fileBytes <= 4 << 20)
+  }
+
+  @Test func `an add whose size is known is refused before it writes, unless it is here already`() throws {
+    let folder = try TemporaryFolder()
+    let keeper = try Self.keeper(folder, capacity: 2 << 20)
+    var random = SplitMix(state: 7)
+    let here = random.bytes(1_500_000)
+    _ = try Self.add(here, keeper)
+    let before = keeper.store.usage
+    func check(_ bytes: [UInt8]) throws {
+      try keeper.checkRoom(for: UInt64(bytes.count), now: 1_000) { (sink) throws(ContentError) in
+        let reader = PieceReader(bytes)
+        _ = try FileImport.add(profile: .unixfsV1x2025, to: sink, workers: 1) { (buffer) throws(ContentError) in
+          reader.read(buffer)
+        }
+      }
+    }
+    try check(here)
+    try check(random.bytes(100_000))
+    let error = #expect(throws: ContentError.self) { try check(random.bytes(1_000_000)) }
+    #expect(error?.code == .quota)
+    #expect(error?.detail.contains("content.quota") == true)
+    #expect(keeper.store.usage == before)
+  }
 }

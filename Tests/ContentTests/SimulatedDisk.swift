@@ -176,6 +176,7 @@ final class SimulatedDisk: StoreFileSystem {
       }
     }
 
-    func beginWriteback(at offset: UInt64, count: UInt64) {}
+    func beginWriteback(upTo end: UInt64) {}
+    func reserve(at offset: UInt64, count: UInt64) {}
   }
 }

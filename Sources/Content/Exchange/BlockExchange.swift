@@ -19,6 +19,21 @@ package protocol BlockExchange: Sendable {
   /// - Throws: `.missing` where it is known not to be had there, `.timedOut` at the deadline, `.storage` where the
   ///   other side fails.
   func fetch(_ cid: CID, by deadline: ContinuousClock.Instant) async throws(ContentError) -> [UInt8]
+
+  /// Whether what ``fetch(_:by:)`` gives was checked against the block's name already, and need not be hashed once more.
+  var verifies: Bool { get }
+
+  /// Blocks that it makes sense to ask for at one time.
+  var width: Int { get }
+
+  /// The same place for the reader of one graph, whose blocks are expected together.
+  func session() -> any BlockExchange
+}
+
+extension BlockExchange {
+  package var verifies: Bool { false }
+  package var width: Int { 8 }
+  package func session() -> any BlockExchange { self }
 }
 
 extension BlockStore: LocalBlocks {}

@@ -9,8 +9,10 @@ internal import Synchronization
 package struct DAGFetch: Sendable {
   /// What is to be fetched, and how.
   package struct Options: Sendable {
-    /// Blocks that are asked of one place at a time.
-    package var concurrency = 8
+    /// Blocks that are asked of one place at a time; nil for as many as suit the place and come within two seconds.
+    package var concurrency: Int?
+    /// The most bytes that are asked of one place at a time, taking blocks to be as large as the largest that came.
+    package var window = 64 << 20
     /// Failures in a row after which a place is left alone.
     package var failures = 4
     /// How long one block may take.
@@ -51,17 +53,58 @@ package struct DAGFetch: Sendable {
     var failures: [Int]
     var isOut: [Bool]
     var fault: ContentError?
+    var pace = Pace()
   }
 
-  /// What the workers share.
+  /// How fast blocks come, so that no more is asked for than comes soon: what waits long is taken for lost.
+  private struct Pace {
+    private static let sample = Duration.milliseconds(50)
+    private static let ahead = 2.0
+
+    /// Bytes of the largest block.
+    private(set) var largest = 0
+    /// Bytes a second, smoothed.
+    private var rate = 0.0
+    private var sampled = 0
+    private var since = ContinuousClock.now
+
+    mutating func came(_ bytes: Int) {
+      largest = max(largest, bytes)
+      sampled += bytes
+      let time = ContinuousClock.now - since
+      guard time >= Self.sample else { return }
+      let latest = Double(sampled) / (time / .seconds(1))
+      rate = rate == 0 ? latest : rate * 0.7 + latest * 0.3
+      sampled = 0
+      since += time
+    }
+
+    /// Blocks to ask for at a time.
+    func width(within window: Int) -> Int {
+      guard largest > 0 else { return 16 }
+      return max(16, Int(min(Double(window), rate * Self.ahead)) / largest)
+    }
+  }
+
+  /// What the tasks of a fetch share.
   private final class Progress: Sendable {
+    let places: [any BlockExchange]
     let state: Mutex<State>
     let tell: @Sendable (Report) -> Void
 
-    init(_ state: sending State, tell: @escaping @Sendable (Report) -> Void) {
+    init(_ places: [any BlockExchange], _ state: sending State, tell: @escaping @Sendable (Report) -> Void) {
+      self.places = places
       self.state = Mutex(state)
       self.tell = tell
     }
+  }
+
+  /// What the one who hands out blocks waits for.
+  private enum Event: Sendable {
+    /// A place has answered, or failed to.
+    case ended(Int)
+    /// Some answer may be late by now.
+    case alarm
   }
 
   private let store: any LocalBlocks
@@ -82,19 +125,47 @@ package struct DAGFetch: Sendable {
     _ root: CID, progress: @escaping @Sendable (Report) -> Void = { _ in }
   ) async throws(ContentError) -> Report {
     let shared = Progress(
+      places.map { $0.session() },
       State(
         waiting: [root], seen: [BlockKey(root.multihash)], failures: places.map { _ in 0 },
         isOut: places.map { _ in false }), tell: progress)
-    await withTaskGroup(of: Bool.self) { group in
-      for place in places.indices {
-        for _ in 0..<max(1, options.concurrency) {
-          group.addTask { await work(place, shared) }
+    await withTaskGroup(of: Event.self) { group in
+      // Without any place, what is here is still walked.
+      var busy = Array(repeating: 0, count: max(1, places.count))
+      var hasAlarm = false
+      while !Task.isCancelled {
+        let widths = busy.indices.map { width(of: places.isEmpty ? nil : $0, shared) }
+        var hasTaken = true
+        while hasTaken {
+          hasTaken = false
+          // One block to each in turn, so that the first does not take all.
+          for number in busy.indices where busy[number] < widths[number] {
+            let place = places.isEmpty ? nil : number
+            guard let cid = next(place, shared) else { continue }
+            hasTaken = true
+            busy[number] += 1
+            group.addTask {
+              await take(cid, place, shared)
+              return .ended(number)
+            }
+          }
+        }
+        guard !isOver(shared), busy.contains(where: { $0 > 0 }) else { break }
+        if !hasAlarm, places.count > 1 {
+          hasAlarm = true
+          let pause = max(.milliseconds(5), options.hedge / 4)
+          group.addTask {
+            try? await Task.sleep(for: pause)
+            return .alarm
+          }
+        }
+        switch await group.next() {
+        case .ended(let number): busy[number] -= 1
+        case .alarm, nil: hasAlarm = false
         }
       }
-      // Without any place, what is here is still walked.
-      if places.isEmpty { group.addTask { await work(nil, shared) } }
-      // Whoever still waits for a place that does not answer is let go of when all is there.
-      for await isOver in group where isOver { group.cancelAll() }
+      // Whoever still waits for a place that does not answer is let go of.
+      group.cancelAll()
     }
     if Task.isCancelled { throw ContentError(.timedOut, "the fetch of \(root) was cancelled; run it again to go on") }
     return try shared.state.withLock { state in
@@ -106,40 +177,24 @@ package struct DAGFetch: Sendable {
     }.get()
   }
 
-  private enum Step {
-    case take(CID)
-    case wait
-    /// This place is out.
-    case leave
-    /// Everything is there, or nothing more can come.
-    case end
+  private func isOver(_ shared: Progress) -> Bool {
+    shared.state.withLock { $0.fault != nil || ($0.waiting.isEmpty && $0.inFlight.isEmpty) }
   }
 
-  /// - Returns: whether the whole fetch is over.
-  private func work(_ place: Int?, _ shared: Progress) async -> Bool {
-    while !Task.isCancelled {
-      switch next(place, shared) {
-      case .end: return true
-      case .leave: return false
-      case .wait: try? await Task.sleep(for: .milliseconds(5))
-      case .take(let cid):
-        do throws(ContentError) {
-          try await visit(cid, place, shared)
-        } catch {
-          failed(cid, place, error, shared)
-        }
-      }
-    }
-    return false
+  /// How many blocks may be asked of a place now.
+  private func width(of place: Int?, _ shared: Progress) -> Int {
+    if let fixed = options.concurrency { return max(1, fixed) }
+    guard let place else { return 4 }
+    let suits = shared.state.withLock { $0.pace.width(within: options.window) }
+    return min(max(1, shared.places[place].width), suits)
   }
 
-  /// A block for this place to look at: one that it has not refused.
-  private func next(_ place: Int?, _ shared: Progress) -> Step {
+  /// A block for this place to look at: one that it has not refused, or one that another is slow to give.
+  private func next(_ place: Int?, _ shared: Progress) -> CID? {
     let now = ContinuousClock.now
     return shared.state.withLock { state in
-      if state.fault != nil { return .end }
-      if let place, state.isOut[place] { return .leave }
-      if state.waiting.isEmpty, state.inFlight.isEmpty { return .end }
+      if state.fault != nil { return nil }
+      if let place, state.isOut[place] { return nil }
       let index = state.waiting.lastIndex { cid in
         guard let place, let refused = state.refusals[BlockKey(cid.multihash)] else { return true }
         return !refused.contains(place)
@@ -148,17 +203,25 @@ package struct DAGFetch: Sendable {
         let cid = state.waiting.remove(at: index)
         let holders: Set<Int> = place.map { Set([$0]) } ?? []
         state.inFlight[BlockKey(cid.multihash)] = (cid: cid, since: now, places: holders)
-        return .take(cid)
+        return cid
       }
-      guard let place else { return .wait }
+      guard let place, places.count > 1 else { return nil }
       for (key, flight) in state.inFlight
       where flight.places.count == 1 && !flight.places.contains(place) && now - flight.since > options.hedge
         && state.refusals[key]?.contains(place) != true
       {
         state.inFlight[key]?.places.insert(place)
-        return .take(flight.cid)
+        return flight.cid
       }
-      return .wait
+      return nil
+    }
+  }
+
+  private func take(_ cid: CID, _ place: Int?, _ shared: Progress) async {
+    do throws(ContentError) {
+      try await visit(cid, place, shared)
+    } catch {
+      failed(cid, place, error, shared)
     }
   }
 
@@ -171,9 +234,10 @@ package struct DAGFetch: Sendable {
       bytes = try await store.bytes(of: cid)
     } catch {
       guard let place, error.code == .missing || error.code == .corrupt else { throw error }
-      bytes = try await places[place].fetch(cid, by: .now + options.patience)
-      guard try Digest.matches(cid.multihash, bytes) else {
-        throw ContentError(.corrupt, "\(places[place].name) sent bytes that are not block \(cid)", cid: cid)
+      let exchange = shared.places[place]
+      bytes = try await exchange.fetch(cid, by: .now + options.patience)
+      guard try exchange.verifies ? true : Digest.matches(cid.multihash, bytes) else {
+        throw ContentError(.corrupt, "\(exchange.name) sent bytes that are not block \(cid)", cid: cid)
       }
       isNew = true
       try store.put(Block(unchecked: bytes, cid: cid))
@@ -199,6 +263,7 @@ package struct DAGFetch: Sendable {
         state.failures[place] = 0
         state.report.blocks += 1
         state.report.bytes += UInt64(bytes.count)
+        state.pace.came(bytes.count)
         state.report.sources[places[place].name, default: 0] += 1
         return state.report
       }
@@ -209,8 +274,8 @@ package struct DAGFetch: Sendable {
   private func failed(_ cid: CID, _ place: Int?, _ error: ContentError, _ shared: Progress) {
     shared.state.withLock { state in
       let key = BlockKey(cid.multihash)
-      // Another place was faster.
-      if state.done.contains(key) { return }
+      // Another place was faster, or all is over.
+      if state.done.contains(key) || state.fault != nil { return }
       if let place { state.inFlight[key]?.places.remove(place) }
       if state.inFlight[key]?.places.isEmpty ?? true {
         state.inFlight[key] = nil

@@ -26,6 +26,7 @@ package struct TrustlessGateway: BlockExchange {
   }
 
   package var name: String { url }
+  package var verifies: Bool { true }
 
   package func fetch(_ cid: CID, by deadline: ContinuousClock.Instant) async throws(ContentError) -> [UInt8] {
     if cid.multihash.function == .identity { return cid.multihash.digest }

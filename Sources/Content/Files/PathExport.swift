@@ -89,9 +89,21 @@ package enum PathExport {
       guard node.isFile else { throw ContentError(.wrongKind, "\(cid) is neither file nor folder", cid: cid) }
       let handle = try FileHandle(
         opening: path, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o644)
+      try Self.checkRoom(for: node.fileSize, handle, path)
       try await bytes(of: cid, node.fileSize, into: handle, path)
       try Self.dress(path, node.entry)
       return Written(files: 1, bytes: node.fileSize)
+    }
+
+    /// A few hundred bytes of content can claim to be an exabyte: what cannot fit is not begun.
+    private static func checkRoom(for size: UInt64, _ handle: FileHandle, _ path: String) throws(ContentError) {
+      var info = statvfs()
+      guard fstatvfs(handle.descriptor, &info) == 0 else { throw Posix.fault("look at the disk of", path) }
+      let (free, isBeyond) = UInt64(info.f_bavail).multipliedReportingOverflow(by: UInt64(info.f_frsize))
+      guard isBeyond || size <= free else {
+        throw ContentError(
+          .quota, "\(path) would have \(size) bytes, and the disk has \(free) left; nothing was written")
+      }
     }
 
     private func folder(

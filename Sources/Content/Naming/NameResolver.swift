@@ -61,12 +61,6 @@ package final class NameResolver: Sendable {
   /// Adds a place to look for records.
   package func add(_ source: any RecordSource) { records.withLock { $0.append(source) } }
 
-  /// Whether the domain links to content.
-  package func isLinked(_ domain: String) async -> Bool {
-    guard let domains, domain.contains(".") else { return false }
-    return (try? await domains.link(of: domain)) != nil
-  }
-
   /// The best record of a name: valid, and of those the one with the highest sequence number.
   ///
   /// - Throws: `.notFound` where there is none, `.corrupt` or `.malformed` where those found are not to be trusted.
@@ -176,7 +170,7 @@ package final class RecordFolder: RecordSource {
     {
       return false
     }
-    try files.replace(path(name), with: bytes, folder: folder)
+    try files.replace([(path(name), bytes)], folder: folder)
     return true
   }
 }

@@ -14,7 +14,7 @@ package enum PublicKeyVerifier {
   ///
   /// RSA keys have 2,048 bits or more, and sign with PKCS #1 v1.5 and SHA-256, as libp2p has it.
   ///
-  /// - Throws: `.unsupported` for secp256k1, `.malformed` for a key that is none.
+  /// - Throws: `.malformed` for a key that is none.
   package static func verify(
     _ signature: [UInt8], of message: [UInt8], by key: PeerPublicKey
   ) throws(ContentError) -> Bool {
@@ -34,7 +34,10 @@ package enum PublicKeyVerifier {
       return known.isValidSignature(
         _RSA.Signing.RSASignature(rawRepresentation: signature), for: message, padding: .insecurePKCS1v1_5)
     case .secp256k1:
-      throw ContentError(.unsupported, "signatures by \(key.kind) keys are not verified here; use Ed25519 or ECDSA")
+      guard
+        let isValid = Secp256k1.isValid(signature: signature, digest: Digest.sha256(message), key: key.data)
+      else { throw fault }
+      return isValid
     }
   }
 }

@@ -16,12 +16,14 @@ extension BlockStore {
   ///
   /// Spared is what was put or touched by an add or a pin that has not ended, so that nothing being added is lost.
   ///
+  /// - Parameter room: bytes that are to be free below the capacity afterwards, where that is possible. Segments that are
+  ///   mostly alive are rewritten for it, too.
   /// - Throws: `.corrupt` where the pin table cannot be read: nothing is removed then.
-  package func collect() throws(ContentError) -> Collected {
-    try collecting.withLock { _ in Result { () throws(ContentError) in try markAndSweep() } }.get()
+  package func collect(making room: UInt64 = 0) throws(ContentError) -> Collected {
+    try collecting.withLock { _ in Result { () throws(ContentError) in try markAndSweep(room) } }.get()
   }
 
-  private func markAndSweep() throws(ContentError) -> Collected {
+  private func markAndSweep(_ room: UInt64) throws(ContentError) -> Collected {
     if state.withLock({ $0.pinsUnreadable }) {
       throw ContentError(.corrupt, "both copies of the pin table are damaged; pin what is to be kept, then collect")
     }
@@ -42,6 +44,7 @@ extension BlockStore {
     report.removedBlocks = swept?.blocks ?? 0
     report.removedBytes = swept?.bytes ?? 0
     if report.removedBlocks > 0 { report.freedBytes = try compact() }
+    report.freedBytes += try squeeze(room)
     return report
   }
 
@@ -97,14 +100,44 @@ extension BlockStore {
           // The segment goes first: an index without segment means nothing.
           try files.remove(segmentPath(number))
           try files.remove(Self.indexPath(folder, number))
-          state.withLock { $0.segments[number] = nil }
-          freed += segment.size
+          freed += forgetSegment(number)
           continue
         }
       }
       try writeIndex(number, covered: segment.size)
     }
     try files.syncFolder(folder)
+    return freed
+  }
+
+  private func forgetSegment(_ number: UInt32) -> UInt64 {
+    state.withLock { state in
+      let size = state.segments.removeValue(forKey: number)?.size ?? 0
+      state.fileBytes -= size
+      return size
+    }
+  }
+
+  /// Rewrites segments until `room` bytes are free below the capacity, those with the most dead bytes first.
+  private func squeeze(_ room: UInt64) throws(ContentError) -> UInt64 {
+    guard room > 0, let capacity = options.capacity else { return 0 }
+    var freed: UInt64 = 0
+    while let (number, segment) = state.withLock({ state -> (UInt32, Segment)? in
+      guard state.fileBytes + room > capacity else { return nil }
+      // A segment that is alive to its last sixteenth gives less than it costs.
+      let worst = state.segments.max { $0.value.size - $0.value.liveBytes < $1.value.size - $1.value.liveBytes }
+      guard let worst, (worst.value.size - worst.value.liveBytes) * 16 > worst.value.size else { return nil }
+      if state.active == worst.key { state.active = nil }
+      return worst
+    }) {
+      try evacuate(number, segment)
+      try flush()
+      guard state.withLock({ $0.segments[number]?.liveBytes == 0 }) else { return freed }
+      try files.remove(segmentPath(number))
+      try files.remove(Self.indexPath(folder, number))
+      freed += forgetSegment(number)
+      try files.syncFolder(folder)
+    }
     return freed
   }
 
@@ -133,12 +166,14 @@ extension BlockStore {
   /// What a check of every block found.
   package struct Verified: Hashable, Sendable {
     package var checked = 0
-    /// Damaged blocks that a repair brought back.
+    /// Damaged blocks that a repair brought back, and whole ones whose header was damaged and has been written anew.
     package var repaired: [Multihash] = []
     /// Damaged blocks still to be fetched.
     package var damaged: [Multihash] = []
     /// Records whose very name is damaged; their blocks show as missing.
     package var unnamed = 0
+    /// Indexes and copies of the pins that were damaged when the store was opened, and have been written anew.
+    package var mendedFiles: [String] = []
   }
 
   /// Reads every block and checks it against its hash. A damaged one is asked of `repair`, which may fetch it from peers;
@@ -161,7 +196,11 @@ extension BlockStore {
         let multihash = SegmentRecord.multihash(Array(record.prefix(SegmentRecord.fixedLength + announced.name)))
       else {
         drop(key, location)
-        if try !restoreName(key, location, file) { report.unnamed += 1 }
+        if let multihash = try restoreName(key, location, file) {
+          report.repaired.append(multihash)
+        } else {
+          report.unnamed += 1
+        }
         continue
       }
       if try Digest.matches(multihash, Array(record.suffix(announced.payload))) { continue }
@@ -175,21 +214,34 @@ extension BlockStore {
       }
     }
     try flush()
+    report.mendedFiles = try mendFiles()
     return report
+  }
+
+  /// Writes indexes and pins anew of which a copy was damaged. Where no copy of the pins could be read, nobody knows what was
+  /// in them.
+  private func mendFiles() throws(ContentError) -> [String] {
+    let (damaged, isUnreadable) = state.withLock { ($0.damagedFiles, $0.pinsUnreadable) }
+    if damaged.isEmpty { return [] }
+    try writeIndexes(includingActive: true)
+    if !isUnreadable, damaged.contains(where: PinFiles.names.contains) { try changePins { _ in } }
+    let mended = damaged.filter { !isUnreadable || !PinFiles.names.contains($0) }
+    state.withLock { state in state.damagedFiles.removeAll(where: mended.contains) }
+    return mended
   }
 
   /// Writes a block anew whose header is damaged and whose payload is not, as its SHA-256 and the index agree.
   private func restoreName(
     _ key: BlockKey, _ location: BlockLocation, _ file: any StoreFile
-  ) throws(ContentError) -> Bool {
+  ) throws(ContentError) -> Multihash? {
     let header = SegmentRecord.fixedLength + 34
     guard Int(location.length) >= header,
       let payload = try file.bytes(at: UInt64(location.offset) + UInt64(header), count: Int(location.length) - header)
-    else { return false }
+    else { return nil }
     let multihash = Multihash(sha256: Digest.sha256(payload))
-    guard BlockKey(multihash) == key else { return false }
+    guard BlockKey(multihash) == key else { return nil }
     try put(Block(unchecked: payload, cid: CID(codec: .raw, multihash: multihash)))
-    return true
+    return multihash
   }
 
   /// Takes a damaged record out of the index, unless it has been replaced meanwhile.

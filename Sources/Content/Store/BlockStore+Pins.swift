@@ -60,7 +60,7 @@ extension BlockStore {
     guard here else { throw .missing(cid) }
   }
 
-  private func changePins(
+  func changePins(
     syncing: Bool = true, _ change: @Sendable (inout [CID: Pin]) -> Void
   ) throws(ContentError) {
     let generation = state.withLock { state in
@@ -73,9 +73,8 @@ extension BlockStore {
         let (table, isWritten) = state.withLock { ($0.pins, $0.pinsWritten >= generation) }
         if isWritten { return }
         let bytes = try table.encode()
-        for name in PinFiles.names {
-          try files.replace(folder + "/" + name, with: bytes, folder: folder, syncing: syncing)
-        }
+        try files.replace(
+          PinFiles.names.map { (folder + "/" + $0, bytes) }, folder: folder, syncing: syncing)
         state.withLock {
           $0.pinsWritten = table.generation
           $0.pinsUnreadable = false

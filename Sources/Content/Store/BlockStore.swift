@@ -37,6 +37,8 @@ package final class BlockStore: BlockSource, BlockSink {
     /// Bytes known to survive a power cut.
     var synced: UInt64 = 0
     var writebackBegun: UInt64 = 0
+    /// Where the room ends that the disk has set aside.
+    var reserved: UInt64 = 0
     var indexed: UInt64 = 0
   }
 
@@ -53,8 +55,12 @@ package final class BlockStore: BlockSource, BlockSink {
     var pins = PinTable()
     var pinsWritten: UInt64 = 0
     var pinsUnreadable = false
+    /// Indexes and copies of the pins that were damaged when the store was opened.
+    var damagedFiles: [String] = []
     var appended: UInt64 = 0
     var flushed: UInt64 = 0
+    /// Bytes of all segment files.
+    var fileBytes: UInt64 = 0
   }
 
   let folder: String
@@ -70,6 +76,8 @@ package final class BlockStore: BlockSource, BlockSink {
   let pinWriting = Mutex(())
   /// Held while collecting: one collection at a time.
   let collecting = Mutex(())
+  /// What is asked to make room before a put is refused for the capacity; see ``whenFull(_:)``.
+  let roomMaker = Mutex<(@Sendable (UInt64) throws(ContentError) -> Void)?>(nil)
   private let lock: any Sendable
 
   /// Opens the store in `folder`, making it where there is none. What a crash left half written is put right.
@@ -160,6 +168,7 @@ package final class BlockStore: BlockSource, BlockSink {
     }
     if known { return }
     let header = SegmentRecord.header(multihash, payload: payload)
+    try makeRoom(for: UInt64(header.count + payload))
     nonisolated(unsafe) let parts = pieces  // Read within this call only.
     let result = state.withLock { state in
       Result { () throws(ContentError) in
@@ -181,17 +190,17 @@ package final class BlockStore: BlockSource, BlockSink {
       state.index[key]?.epoch = state.epoch
       return
     }
-    if let capacity = options.capacity {
-      let used = state.segments.values.reduce(UInt64(0)) { $0 + $1.size }
-      guard used + UInt64(length) <= capacity else {
-        throw ContentError(
-          .quota,
-          "the store holds \(used) of \(capacity) bytes; unpin what is not needed, collect, or raise the capacity")
-      }
+    // What is only moved takes the room of what it leaves, which is free once the move is done.
+    if let capacity = options.capacity, !replacing, state.fileBytes + UInt64(length) > capacity {
+      throw ContentError(
+        .quota,
+        "the store holds \(state.fileBytes) of \(capacity) bytes; unpin what is not needed, collect, or raise the quota"
+      )
     }
     let number = try activeSegment(for: length, &state)
     guard var segment = state.segments[number] else { throw ContentError(.storage, "segment \(number) is closed") }
     let offset = segment.size
+    reserve(length, in: &segment)
     do throws(ContentError) {
       try segment.file.write(at: offset, pieces)
     } catch {
@@ -202,21 +211,36 @@ package final class BlockStore: BlockSource, BlockSink {
     segment.size += UInt64(length)
     segment.liveBytes += UInt64(length)
     if segment.size - segment.writebackBegun >= 8 << 20 {
-      segment.file.beginWriteback(at: segment.writebackBegun, count: segment.size - segment.writebackBegun)
+      segment.file.beginWriteback(upTo: segment.size)
       segment.writebackBegun = segment.size
     }
     if let old = state.index[key] { state.segments[old.segment]?.liveBytes -= UInt64(old.length) }
     state.segments[number] = segment
     state.appended += UInt64(length)
+    state.fileBytes += UInt64(length)
     state.index[key] = BlockLocation(
       segment: number, offset: UInt32(offset), length: UInt32(length), epoch: state.epoch)
   }
+
+  /// Small stores take no more of the disk than they hold; a segment that grows has room set aside ahead of it.
+  private func reserve(_ length: Int, in segment: inout Segment) {
+    guard segment.size >= Self.reserveSize / 4, segment.size + UInt64(length) > segment.reserved else { return }
+    segment.file.reserve(at: segment.size, count: max(Self.reserveSize, UInt64(length)))
+    segment.reserved = segment.size + max(Self.reserveSize, UInt64(length))
+  }
+
+  /// Bytes set aside at a time.
+  private static let reserveSize: UInt64 = 32 << 20
 
   private func activeSegment(for length: Int, _ state: inout State) throws(ContentError) -> UInt32 {
     if let active = state.active, let segment = state.segments[active],
       segment.size + UInt64(length) <= max(options.segmentSize, UInt64(length))
     {
       return active
+    }
+    if let active = state.active, let segment = state.segments[active], segment.reserved > segment.size {
+      try segment.file.truncate(to: segment.size)
+      state.segments[active]?.reserved = 0
     }
     let number = state.lastSegment + 1
     state.segments[number] = Segment(file: try files.open(segmentPath(number), create: true), size: 0)
@@ -264,10 +288,11 @@ package final class BlockStore: BlockSource, BlockSink {
       state.segments.filter { $0.value.indexed < $0.value.synced && (includingActive || $0.key != state.active) }
         .mapValues(\.synced)
     }
-    for (number, covered) in stale { try writeIndex(number, covered: covered) }
+    for (number, covered) in stale { try writeIndex(number, covered: covered, syncing: false) }
   }
 
-  func writeIndex(_ number: UInt32, covered: UInt64) throws(ContentError) {
+  /// - Parameter syncing: false where it may be lost: it proves itself, and the segment is read through without it.
+  func writeIndex(_ number: UInt32, covered: UInt64, syncing: Bool = true) throws(ContentError) {
     let result = indexWriting.withLock { _ in
       Result { () throws(ContentError) in
         let entries: [(key: BlockKey, offset: UInt32, length: UInt32)]? = state.withLock { state in
@@ -279,7 +304,7 @@ package final class BlockStore: BlockSource, BlockSink {
         }
         guard let entries else { return }
         let bytes = SegmentIndex(covered: covered, entries: entries).encode()
-        try files.replace(Self.indexPath(folder, number), with: bytes, folder: folder)
+        try files.replace([(Self.indexPath(folder, number), bytes)], folder: folder, syncing: syncing)
         state.withLock { $0.segments[number]?.indexed = covered }
       }
     }
@@ -290,6 +315,16 @@ package final class BlockStore: BlockSource, BlockSink {
   package func close() throws(ContentError) {
     try flush()
     try writeIndexes(includingActive: true)
+    // What was set aside is given back, under the lock, so that nothing is being written there.
+    let result = state.withLock { state in
+      Result { () throws(ContentError) in
+        for (number, segment) in state.segments where segment.reserved > segment.size {
+          try segment.file.truncate(to: segment.size)
+          state.segments[number]?.reserved = 0
+        }
+      }
+    }
+    try result.get()
   }
 
   // MARK: Sessions and figures
@@ -298,6 +333,8 @@ package final class BlockStore: BlockSource, BlockSink {
   package func beginSession() -> StoreSession {
     let id = state.withLock { state in
       state.nextSession += 1
+      // What lies here already is older than the session, so that garbage of before is not spared for its sake.
+      state.epoch += 1
       state.sessions[state.nextSession] = state.epoch
       return state.nextSession
     }
@@ -308,7 +345,7 @@ package final class BlockStore: BlockSource, BlockSink {
     state.withLock { state in
       Usage(
         blocks: state.index.count, liveBytes: state.segments.values.reduce(0) { $0 + $1.liveBytes },
-        fileBytes: state.segments.values.reduce(0) { $0 + $1.size }, pins: state.pins.pins.count,
+        fileBytes: state.fileBytes, pins: state.pins.pins.count,
         capacity: options.capacity)
     }
   }
@@ -331,18 +368,19 @@ package final class StoreSession: Sendable {
 }
 
 extension StoreFileSystem {
-  /// Writes a file beside, syncs it, renames it into place and syncs the folder.
+  /// Writes files of one folder beside, syncs them, renames them into place and syncs the folder.
   ///
   /// - Parameter syncing: false where surviving `kill -9` is enough.
   func replace(
-    _ path: String, with bytes: [UInt8], folder: String, syncing: Bool = true
+    _ replacements: [(path: String, bytes: [UInt8])], folder: String, syncing: Bool = true
   ) throws(ContentError) {
-    let beside = path + ".new"
-    let file = try open(beside, create: true)
-    try file.truncate(to: 0)
-    try file.write(at: 0, bytes: bytes)
-    if syncing { try file.sync() }
-    try rename(beside, to: path)
+    for (path, bytes) in replacements {
+      let file = try open(path + ".new", create: true)
+      try file.truncate(to: 0)
+      try file.write(at: 0, bytes: bytes)
+      if syncing { try file.sync() }
+    }
+    for (path, _) in replacements { try rename(path + ".new", to: path) }
     if syncing { try syncFolder(folder) }
   }
 }

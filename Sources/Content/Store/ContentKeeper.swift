@@ -38,6 +38,12 @@ package struct ContentKeeper: Sendable {
     }
   }
 
+  /// Keeps for good what an add has just put and its session protects, so that no walk over it is needed.
+  package func keepAdded(_ pin: Pin) throws(ContentError) {
+    try store.pinAdded(pin, .power)
+    uses.forget(pin.cid)
+  }
+
   /// Bytes of the blocks under a root that are here.
   private func size(under root: CID) throws(ContentError) -> UInt64 {
     var total: UInt64 = 0
@@ -49,27 +55,31 @@ package struct ContentKeeper: Sendable {
   }
 
   /// What the policy says of everything that may be given up, the lowest score first.
-  package func decisions(now: Int64) -> [RetentionPolicy.Decision] {
+  ///
+  /// - Parameter room: bytes that something new will take.
+  package func decisions(now: Int64, making room: UInt64 = 0) -> [RetentionPolicy.Decision] {
     let usage = store.usage
     let candidates = store.pins.filter { $0.term == .whileWorthIt }.map { pin in
       (cid: pin.cid, use: uses[pin.cid] ?? ContentUse(lastUsed: 0))
     }
-    return policy.decide(candidates, used: usage.fileBytes, quota: quota ?? usage.capacity, now: now)
+    return policy.decide(candidates, used: usage.fileBytes + room, quota: quota ?? usage.capacity, now: now)
   }
 
   /// Gives up what the policy says, then removes what no pin reaches.
+  ///
+  /// - Parameter room: bytes that something new will take.
   package func collect(
-    now: Int64
+    now: Int64, making room: UInt64 = 0
   ) throws(ContentError) -> (report: BlockStore.Collected, givenUp: [RetentionPolicy.Decision]) {
     // What nobody holds goes first: it may be enough.
-    var report = try store.collect()
-    let givenUp = decisions(now: now).filter { !$0.isKept }
+    var report = try store.collect(making: room)
+    let givenUp = decisions(now: now, making: room).filter { !$0.isKept }
     for decision in givenUp {
       try store.unpin(decision.cid)
       uses.forget(decision.cid)
     }
     if !givenUp.isEmpty {
-      let more = try store.collect()
+      let more = try store.collect(making: room)
       report.removedBlocks += more.removedBlocks
       report.removedBytes += more.removedBytes
       report.freedBytes += more.freedBytes

@@ -1,3 +1,4 @@
+internal import CStoreFile
 internal import Dispatch
 internal import Synchronization
 
@@ -55,9 +56,7 @@ package struct DiskFileSystem: StoreFileSystem {
   private final class DiskFile: StoreFile {
     private let handle: FileHandle
     private let path: String
-    private let isWritingBack = Atomic<Bool>(false)
-    /// What a write-back met. The system tells it once, so that it must be kept for whoever asks next.
-    private let fault = Mutex<ContentError?>(nil)
+    private let writeback = Mutex((begun: UInt64(0), end: UInt64(0), isBusy: false))
 
     init(handle: FileHandle, path: String) {
       self.handle = handle
@@ -116,7 +115,6 @@ package struct DiskFileSystem: StoreFileSystem {
     }
 
     func sync() throws(ContentError) {
-      if let fault = fault.withLock({ $0 }) { throw fault }
       #if canImport(Glibc)
       let result = fdatasync(handle.descriptor)
       #else
@@ -125,13 +123,32 @@ package struct DiskFileSystem: StoreFileSystem {
       guard result == 0 else { throw Posix.fault("sync", path) }
     }
 
-    func beginWriteback(at offset: UInt64, count: UInt64) {
-      // Beside the work that goes on, so that a later sync finds little left.
-      guard !isWritingBack.exchange(true, ordering: .relaxed) else { return }
+    func beginWriteback(upTo end: UInt64) {
+      let isIdle = writeback.withLock { state in
+        state.end = max(state.end, end)
+        defer { state.isBusy = true }
+        return !state.isBusy
+      }
+      guard isIdle else { return }
+      // Beside the work that goes on: the call waits where the disk has too much to do already.
       DispatchQueue.global(qos: .utility).async { [self] in
-        do throws(ContentError) { try sync() } catch { fault.withLock { $0 = error } }
-        isWritingBack.store(false, ordering: .relaxed)
+        while let range = nextWriteback() {
+          store_file_begin_writeback(handle.descriptor, range.lowerBound, range.upperBound - range.lowerBound)
+        }
       }
     }
+
+    private func nextWriteback() -> Range<UInt64>? {
+      writeback.withLock { state in
+        guard state.begun < state.end else {
+          state.isBusy = false
+          return nil
+        }
+        defer { state.begun = state.end }
+        return state.begun..<state.end
+      }
+    }
+
+    func reserve(at offset: UInt64, count: UInt64) { _ = store_file_reserve(handle.descriptor, offset, count) }
   }
 }

@@ -27,8 +27,11 @@ package protocol StoreFile: Sendable {
   func truncate(to size: UInt64) throws(ContentError)
   /// Makes what was written survive a power cut.
   func sync() throws(ContentError)
-  /// Lets the disk begin with what was written, so that ``sync()`` has less to wait for.
-  func beginWriteback(at offset: UInt64, count: UInt64)
+  /// Lets the disk begin with all that was written so far, so that ``sync()`` has less to wait for.
+  func beginWriteback(upTo end: UInt64)
+  /// Sets room aside on the disk for `count` bytes from `offset` on, so that writing there costs less. The file's size stays
+  /// as it is; ``truncate(to:)`` gives the room back. Nothing where the disk cannot do that.
+  func reserve(at offset: UInt64, count: UInt64)
 }
 
 extension StoreFile {

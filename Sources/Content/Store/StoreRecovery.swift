@@ -23,6 +23,7 @@ struct StoreRecovery {
       state.lastSegment = last
       if let segment = state.segments[last], segment.size < options.segmentSize { state.active = last }
     }
+    state.fileBytes = state.segments.values.reduce(0) { $0 + $1.size }
     recoverPins(&state)
     return state
   }
@@ -40,7 +41,7 @@ struct StoreRecovery {
       state.index[key] = BlockLocation(segment: number, offset: UInt32(offset), length: length, epoch: 0)
       segment.liveBytes += UInt64(length)
     }
-    if let index = try readIndex(number), index.covered <= size {
+    if let index = try readIndex(number, &state), index.covered <= size {
       start = index.covered
       segment.indexed = index.covered
       for entry in index.entries where UInt64(entry.offset) + UInt64(entry.length) <= size {
@@ -53,17 +54,22 @@ struct StoreRecovery {
       enter(BlockKey(multihash), offset, UInt32(length))
       end = offset + UInt64(length)
     }
-    if end < size { try file.truncate(to: end) }
+    // Room that a process which was killed had set aside behind the end goes back, too.
+    if end < size || start < size { try file.truncate(to: end) }
     segment.size = end
     segment.synced = start
     state.segments[number] = segment
   }
 
-  private func readIndex(_ number: UInt32) throws(ContentError) -> SegmentIndex? {
-    guard let file = try? files.open(BlockStore.indexPath(folder, number), create: false) else { return nil }
+  private func readIndex(_ number: UInt32, _ state: inout BlockStore.State) throws(ContentError) -> SegmentIndex? {
+    let path = BlockStore.indexPath(folder, number)
+    guard let file = try? files.open(path, create: false) else { return nil }
     let size = try file.size()
-    guard size <= 1 << 30, let bytes = try file.bytes(at: 0, count: Int(size)) else { return nil }
-    return SegmentIndex(decoding: bytes)
+    if size <= 1 << 30, let bytes = try file.bytes(at: 0, count: Int(size)), let index = SegmentIndex(decoding: bytes) {
+      return index
+    }
+    state.damagedFiles.append(String(path.dropFirst(folder.count + 1)))
+    return nil
   }
 
   /// Visits every record whose payload hashes to its name. Where a header is damaged, the next one is looked for.
@@ -120,7 +126,10 @@ struct StoreRecovery {
       }
       found = true
       guard size <= 1 << 30, let bytes = try? file.bytes(at: 0, count: Int(size)), let table = PinTable(decoding: bytes)
-      else { continue }
+      else {
+        state.damagedFiles.append(name)
+        continue
+      }
       if table.generation >= state.pins.generation { state.pins = table }
     }
     state.pinsUnreadable = found && state.pins.generation == 0

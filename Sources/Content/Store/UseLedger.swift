@@ -25,7 +25,7 @@ package final class UseLedger: Sendable {
     self.files = files
     var uses: [CID: ContentUse] = [:]
     if let file = try? files.open(folder + "/uses", create: false), let size = try? file.size(), size <= 64 << 20,
-      let bytes = try? file.bytes(at: 0, count: Int(size)), let list = try? DagCBOR.decode(bytes).listValue
+      let bytes = try? file.bytes(at: 0, count: Int(size)), let list = Self.list(bytes)
     {
       for element in list {
         guard let cid = element["0"]?.linkValue, let reads = element["1"]?.unsignedValue,
@@ -36,6 +36,12 @@ package final class UseLedger: Sendable {
       }
     }
     state = Mutex(State(uses: uses))
+  }
+
+  /// The entries, where the bytes agree with the SHA-256 at their end.
+  private static func list(_ bytes: [UInt8]) -> [Node]? {
+    guard bytes.count > 32, Digest.sha256(Array(bytes.dropLast(32))).elementsEqual(bytes.suffix(32)) else { return nil }
+    return try? DagCBOR.decode(Array(bytes.dropLast(32))).listValue
   }
 
   /// Notes that content was read at `now`, seconds since 1970. Content that has no entry is passed over.
@@ -84,6 +90,7 @@ package final class UseLedger: Sendable {
         .unsigned(use.bytes),
       ])
     }
-    try files.replace(path, with: try DagCBOR.encode(.list(list)), folder: folder, syncing: false)
+    let bytes = try DagCBOR.encode(.list(list))
+    try files.replace([(path, bytes + Digest.sha256(bytes))], folder: folder, syncing: false)
   }
 }

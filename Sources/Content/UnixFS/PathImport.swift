@@ -25,6 +25,21 @@ package enum PathImport {
     return try walk.add(path, depth: 0)
   }
 
+  /// Bytes of the files at and below `path`, as an add with that profile would read them; links are not followed.
+  package static func size(of path: String, profile: ImportProfile) throws(ContentError) -> UInt64 {
+    try size(of: path, profile, depth: 0)
+  }
+
+  private static func size(of path: String, _ profile: ImportProfile, depth: Int) throws(ContentError) -> UInt64 {
+    let status = try Posix.status(path)
+    guard status.kind == .directory, depth < maximumDepth else { return status.kind == .file ? status.size : 0 }
+    var total: UInt64 = 0
+    for name in try Posix.names(in: path) where profile.includesHidden || !name.hasPrefix(".") {
+      total &+= try size(of: path + "/" + name, profile, depth: depth + 1)
+    }
+    return total
+  }
+
   private struct Walk: Sendable {
     let profile: ImportProfile
     let sink: any BlockSink
