@@ -41,7 +41,7 @@ import Testing
     blocks.append(try Block(DagPB(data: [1]).encode(), codec: .dagPB, version: .v0))
     blocks.append(try Block([9, 9], codec: .raw, function: .blake3))
     for block in blocks { try exchange.there.put(block) }
-    let session = exchange.client.newSession()
+    let session = exchange.client.session()
     for block in blocks {
       #expect(try await session.fetch(block.cid, by: .now + .seconds(20)) == block.bytes)
     }
@@ -58,7 +58,7 @@ import Testing
       blocks.append(try Block((0..<3_000).map { UInt8(truncatingIfNeeded: $0 &* number &+ number >> 3) }, codec: .raw))
       try exchange.there.put(blocks[number])
     }
-    let session = exchange.client.newSession()
+    let session = exchange.client.session()
     try await withThrowingTaskGroup(of: Bool.self) { group in
       for block in blocks {
         group.addTask { try await session.fetch(block.cid, by: .now + .seconds(30)) == block.bytes }
@@ -72,7 +72,7 @@ import Testing
   @Test func aBlockThatComesLaterIsSentToWhoeverWaits() async throws {
     let exchange = try await Exchange()
     let block = try Block([UInt8](repeating: 7, count: 5_000), codec: .raw)
-    let session = exchange.client.newSession()
+    let session = exchange.client.session()
     async let bytes = session.fetch(block.cid, by: .now + .seconds(20))
     while exchange.server.ledgers[exchange.pair.dialer.id]?.wants ?? 0 == 0 { await Task.yield() }
     try exchange.there.put(block)

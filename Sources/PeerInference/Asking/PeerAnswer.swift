@@ -28,6 +28,8 @@ struct PeerAnswer {
   let asker: PeerAsker
   let request: GenerationRequest
   let out: GenerationStream.Continuation
+  /// Models that the node has without its peers.
+  private let others: @Sendable () async -> [String]
   private var said = Transcript()
   private var hasStarted = false
   private var broken: Set<PeerID> = []
@@ -36,7 +38,11 @@ struct PeerAnswer {
   private var leastWait: Duration?
   private let began = ContinuousClock.now
 
-  init(asker: PeerAsker, request: GenerationRequest, out: GenerationStream.Continuation) {
+  init(
+    asker: PeerAsker, request: GenerationRequest, out: GenerationStream.Continuation,
+    others: @escaping @Sendable () async -> [String] = { [] }
+  ) {
+    self.others = others
     self.asker = asker
     self.request = Self.fixed(request)
     self.out = out
@@ -126,7 +132,7 @@ struct PeerAnswer {
   private mutating func firstToSpeak() async -> Race {
     var candidates = await asker.candidates(for: request, excluding: broken.union(busy))[...]
     guard let best = candidates.popFirst() else {
-      if lastFailure == nil { lastFailure = asker.nobody(for: request) }
+      if lastFailure == nil { lastFailure = asker.nobody(for: request, others: await others()) }
       return .nobody
     }
     let (next, _) = question()

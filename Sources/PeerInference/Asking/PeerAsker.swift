@@ -194,13 +194,24 @@ package final class PeerAsker: Sendable {
     }
   }
 
-  func nobody(for request: GenerationRequest) -> GenerationError {
+  /// Why nobody can be asked.
+  ///
+  /// - Parameter others: models that the node has without its peers.
+  func nobody(for request: GenerationRequest, others: [String]) -> GenerationError {
     let refused = ranked(request).refused
     let reasons = refused.prefix(4).map { "\($0.peer) \($0.reason)" }.joined(separator: "; ")
     let time = now
     let isRemembered = state.withLock { $0.book.remembers(request.model, at: time) }
+    if refused.isEmpty, !isRemembered {
+      let offered = offers.flatMap { $0.models.map(\.name) }.filter { !others.contains($0) }
+      var seen: Set<String> = []
+      let known = (others + offered).filter { seen.insert($0).inserted }
+      let list = known.isEmpty ? "there is none yet" : "there is \(known.prefix(8).joined(separator: ", "))"
+      return GenerationError(
+        .modelNotFound, "neither this node nor a peer of it has a model `\(request.model)`; \(list)")
+    }
     return GenerationError(
-      refused.isEmpty && !isRemembered ? .modelNotFound : .unavailable,
+      .unavailable,
       refused.isEmpty
         ? "no peer offers \(request.model) now; `prsm peers list` shows who is there"
         : "no peer may answer for \(request.model): \(reasons)")

@@ -6,8 +6,17 @@ internal import Synchronization
 /// The models of other nodes as a provider.
 package struct PeerModelProvider: ModelProvider {
   private let asker: PeerAsker
+  /// Models that the node has without its peers, for the error that names what there is.
+  private var others: @Sendable () async -> [String] = { [] }
 
   package init(asker: PeerAsker) { self.asker = asker }
+
+  /// The same provider, which tells who asks for an unknown model what the node has without its peers.
+  package func beside(_ others: @escaping @Sendable () async -> [String]) -> PeerModelProvider {
+    var copy = self
+    copy.others = others
+    return copy
+  }
 
   /// What peers offer now, each name once.
   package func models() async -> [ModelDescriptor] {
@@ -35,9 +44,10 @@ package struct PeerModelProvider: ModelProvider {
     }
     let (stream, out) = GenerationStream.make()
     let asker = asker
+    let others = others
     // Goes on after this call returns; ends with its stream.
     let task = Task {
-      var answer = PeerAnswer(asker: asker, request: request, out: out)
+      var answer = PeerAnswer(asker: asker, request: request, out: out, others: others)
       await answer.run()
       asker.release()
     }

@@ -16,6 +16,8 @@ package final class BitswapSession: BlockExchange {
   deinit { bitswap.perform(bitswap.state.withLock { $0.wants.endSession(session) }) }
 
   package var name: String { "bitswap" }
+  package var verifies: Bool { true }
+  package var width: Int { Bitswap.sessionWidth }
 
   package func fetch(_ cid: CID, by deadline: ContinuousClock.Instant) async throws(ContentError) -> [UInt8] {
     try await bitswap.fetch(cid, session: session, by: deadline).bytes
@@ -23,10 +25,15 @@ package final class BitswapSession: BlockExchange {
 }
 
 extension Bitswap: BlockExchange {
+  /// Blocks that one reader may ask for at a time.
+  package static let sessionWidth = 512
+
   package var name: String { "bitswap" }
+  package var verifies: Bool { true }
+  package var width: Int { Self.sessionWidth }
 
   /// A session of its own for a reader of one graph.
-  package func newSession() -> BitswapSession { BitswapSession(self) }
+  package func session() -> any BlockExchange { BitswapSession(self) }
 
   /// For those without a session of their own: all of them share one.
   package func fetch(_ cid: CID, by deadline: ContinuousClock.Instant) async throws(ContentError) -> [UInt8] {

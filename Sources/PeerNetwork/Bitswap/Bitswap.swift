@@ -144,10 +144,11 @@ package final class Bitswap: Sendable {
   func receive(_ stream: any PeerStream) async throws(PeerError) {
     let peer = stream.peer
     state.withLock { $0.ledgers.connected(peer) }
+    var reader = BitswapReader(stream)
     while true {
       if stream.isInbound { stream.setTimeout(options.idleTime) }
-      guard let bytes = try await stream.readMessage(maximum: BitswapMessage.maximumSize) else { break }
-      take(try BitswapMessage(decoding: bytes), from: peer)
+      guard let message = try await reader.next() else { break }
+      take(message, from: peer)
     }
     if stream.isInbound { try await stream.closeWrite() }
   }
@@ -188,7 +189,8 @@ package final class Bitswap: Sendable {
     perform(actions)
     guard !waiters.isEmpty else { return }
     let cid = payload.version == .v0 ? try? CID(version: .v0, codec: .dagPB, multihash: digest) : nil
-    let block = Block(unchecked: Array(payload.bytes), cid: cid ?? CID(codec: payload.codec, multihash: digest))
+    let block = Block(
+      unchecked: payload.whole ?? Array(payload.bytes), cid: cid ?? CID(codec: payload.codec, multihash: digest))
     for waiter in waiters { waiter.continuation.resume(returning: .success(block)) }
   }
 

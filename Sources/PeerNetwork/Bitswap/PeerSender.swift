@@ -95,7 +95,7 @@ final class PeerSender: Sendable {
         do throws(PeerError) {
           let stream = try await openStream(bitswap)
           stream.setTimeout(bitswap.options.sendTime)
-          try await stream.write(message)
+          try await stream.write(pieces: message)
           stream.setDeadline(nil)
           isSent = true
           failures = 0
@@ -135,42 +135,45 @@ final class PeerSender: Sendable {
     return stream
   }
 
-  /// The next message with its length in front; nil where there is nothing to send.
-  private func next(_ bitswap: Bitswap) async -> [UInt8]? {
-    var head = BitswapMessage()
-    state.withLock { state in
-      guard !state.isStopped else { return }
-      let count = min(state.order.count, 4_096)
-      head.entries = state.order.prefix(count).compactMap { state.entries.removeValue(forKey: $0) }
-      state.order.removeFirst(count)
-      let told = min(state.presences.count, 4_096)
-      head.presences = Array(state.presences.prefix(told))
-      state.presences.removeFirst(told)
+  /// The next message in pieces, its length first; nil where there is nothing to send.
+  private func next(_ bitswap: Bitswap) async -> [[UInt8]]? {
+    while true {
+      var head = BitswapMessage()
+      state.withLock { state in
+        guard !state.isStopped else { return }
+        let count = min(state.order.count, 4_096)
+        head.entries = state.order.prefix(count).compactMap { state.entries.removeValue(forKey: $0) }
+        state.order.removeFirst(count)
+        let told = min(state.presences.count, 4_096)
+        head.presences = Array(state.presences.prefix(told))
+        state.presences.removeFirst(told)
+      }
+      let hasBlocks = bitswap.state.withLock { $0.ledgers.hasWork(for: peer) } && !state.withLock { $0.isStopped }
+      guard hasBlocks || !head.isEmpty else { return nil }
+      var pieces = [head.bytes]
+      if hasBlocks {
+        await bitswap.serving.enter(peer)
+        await bitswap.fill(&pieces, for: peer)
+        bitswap.serving.leave { waiting in bitswap.state.withLock { $0.ledgers.first(of: waiting) } }
+      }
+      let size = pieces.reduce(0) { $0 + $1.count }
+      // Blocks that have gone since leave nothing to say.
+      if size > 0 { return [Varint.encode(UInt64(size))] + pieces }
     }
-    let hasBlocks = bitswap.state.withLock { $0.ledgers.hasWork(for: peer) } && !state.withLock { $0.isStopped }
-    guard hasBlocks || !head.isEmpty else { return nil }
-    var writer = ProtobufWriter(reserving: hasBlocks ? bitswap.options.messageSize + 4_096 : 0)
-    head.append(to: &writer)
-    if hasBlocks {
-      await bitswap.serving.enter(peer)
-      await bitswap.fill(&writer, for: peer)
-      bitswap.serving.leave { waiting in bitswap.state.withLock { $0.ledgers.first(of: waiting) } }
-    }
-    if writer.bytes.isEmpty { return await next(bitswap) }
-    return MessageFraming.framed(writer.bytes)
   }
 }
 
 extension Bitswap {
-  /// Appends blocks that the peer wants, up to a message's size.
-  func fill(_ writer: inout ProtobufWriter, for peer: PeerID) async {
+  /// Appends blocks that the peer wants, up to a message's size, each behind what stands in front of it.
+  func fill(_ pieces: inout [[UInt8]], for peer: PeerID) async {
     var size = 0
     while size < options.messageSize, let cid = state.withLock({ $0.ledgers.next(for: peer) }) {
       // A block that has gone since it was asked for is not sent; its want is asked anew.
       guard let bytes = try? await blocks.bytes(of: cid), bytes.count <= BitswapMessage.maximumBlockSize else {
         continue
       }
-      BitswapMessage.append(cid, bytes, to: &writer)
+      pieces.append(BitswapMessage.head(of: cid, count: bytes.count))
+      pieces.append(bytes)
       size += bytes.count
       state.withLock { $0.ledgers.sent(bytes.count, to: peer) }
     }

@@ -17,6 +17,10 @@ struct ConnectionTerms: Sendable {
   var expected: PeerID?
   var remote: Multiaddr
   var isLimited = false
+  /// Whether a listener of this node took it, so that it has a place among those of its address.
+  var isAccepted = false
+  /// Whether this node dialled from the port that it listens on.
+  var isFromListenPort = false
   var networkKey: [UInt8]?
   var limits = YamuxLimits()
   /// From the first byte to an open session.
@@ -29,6 +33,11 @@ struct ConnectionTerms: Sendable {
   var opened: @Sendable (Connection) -> Void
   var accepted: @Sendable (MuxedStream) -> Void
   var closed: @Sendable (Connection, PeerError) -> Void
+}
+
+extension ConnectionTerms {
+  /// Whether it runs through a relay, limited or not.
+  var isRelayed: Bool { isLimited || remote.value(of: "p2p-circuit") != nil }
 }
 
 /// One connection to a peer: from the first byte over multistream, Noise and yamux to streams.
@@ -121,15 +130,32 @@ final class Connection: @unchecked Sendable {
     do throws(PeerError) {
       var bytes = bytes
       if privateNetwork != nil { try privateNetwork?.decrypt(&bytes) }
-      if inbox.readableBytes == 0 { inbox = bytes } else { inbox.writeBuffer(&bytes) }
-      while try step() {}
-      if inbox.readableBytes == 0 {
-        inbox = ByteBuffer()
-      } else if inbox.readerIndex > 1 << 20 {
-        inbox.discardReadBytes()
+      // What is left of the last read is made a whole frame, and no more than that is copied.
+      while inbox.readableBytes > 0, bytes.readableBytes > 0 {
+        guard var part = bytes.readSlice(length: min(bytesMissing, bytes.readableBytes)) else { break }
+        inbox.writeBuffer(&part)
+        while try step() {}
       }
+      guard bytes.readableBytes > 0 else {
+        if inbox.readableBytes == 0 { inbox = ByteBuffer() }
+        return
+      }
+      inbox = bytes
+      while try step() {}
+      // The rest, less than a frame, does not hold on to all that came.
+      inbox = inbox.readableBytes == 0 ? ByteBuffer() : ByteBuffer(bytes: inbox.readableBytesView)
     } catch {
       fail(error)
+    }
+  }
+
+  /// How many bytes the inbox needs to hold a whole frame; all that come where it holds no frames.
+  private var bytesMissing: Int {
+    switch phase {
+    case .waiting, .security, .closed: return .max
+    case .handshake, .muxer, .open:
+      guard let length = inbox.getInteger(at: inbox.readerIndex, as: UInt16.self) else { return 1 }
+      return max(1, 2 + Int(length) - inbox.readableBytes)
     }
   }
 

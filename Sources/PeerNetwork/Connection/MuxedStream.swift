@@ -16,7 +16,7 @@ package final class MuxedStream: PeerStream, @unchecked Sendable {
   /// Bytes queued for sending at which a writer waits.
   static let writeLimit = 1 << 20
   /// Bytes read before the connection is told, so that small reads do not wake it each time.
-  private static let reportSize = 64 << 10
+  private static let reportSize = 128 << 10
 
   fileprivate typealias EndAction = @Sendable () -> Void
 
@@ -88,16 +88,14 @@ package final class MuxedStream: PeerStream, @unchecked Sendable {
     return try await take(upTo: maximum)
   }
 
-  package func readExactly(_ count: Int) async throws(PeerError) -> [UInt8] {
+  package func readExactly(_ count: Int, into bytes: inout [UInt8]) async throws(PeerError) {
     try await confirmProtocol()
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(count)
-    while bytes.count < count {
-      guard try await take(upTo: count - bytes.count, into: &bytes) else {
-        throw PeerError(.closed, "\(protocolName): the stream ended \(count - bytes.count) bytes too early")
+    let end = bytes.count + count
+    while bytes.count < end {
+      guard try await take(upTo: end - bytes.count, into: &bytes) else {
+        throw PeerError(.closed, "\(protocolName): the stream ended \(end - bytes.count) bytes too early")
       }
     }
-    return bytes
   }
 
   private func confirmProtocol() async throws(PeerError) {
@@ -181,13 +179,16 @@ package final class MuxedStream: PeerStream, @unchecked Sendable {
 
   // MARK: Writing
 
-  package func write(_ bytes: [UInt8]) async throws(PeerError) {
-    guard !bytes.isEmpty else { return }
+  package func write(_ bytes: [UInt8]) async throws(PeerError) { try await write(pieces: [bytes]) }
+
+  package func write(pieces: [[UInt8]]) async throws(PeerError) {
+    let pieces = pieces.filter { !$0.isEmpty }
+    guard !pieces.isEmpty else { return }
     let (failure, wakes) = state.withLock { state -> (PeerError?, Bool) in
       if let failure = state.failure { return (failure, false) }
       if state.endQueued { return (PeerError(.closed, "\(state.protocolName): closed for writing"), false) }
-      state.output.append(bytes)
-      state.outputBytes += bytes.count
+      state.output.append(contentsOf: pieces)
+      state.outputBytes += pieces.reduce(0) { $0 + $1.count }
       defer { state.isScheduled = true }
       return (nil, !state.isScheduled)
     }

@@ -1,3 +1,4 @@
+package import Content
 package import Multiformats
 package import PeerProtocols
 
@@ -21,6 +22,8 @@ package struct HostOptions: Sendable {
   /// The address book's file; nil for memory alone.
   package var addressBookFile: String?
   package var agentVersion = "prsm"
+  /// Who looks up what `/dnsaddr` stands for; nil for the name servers of this machine.
+  package var resolver: DNSResolver?
 
   package init() {}
 }

@@ -29,6 +29,7 @@ struct HostState {
   var dials: [PeerID: DialInProgress] = [:]
   var backOff = DialBackOff()
   var history = DialHistory()
+  var observed = ObservedAddresses()
   var recordSequence: UInt64
   /// Callers that were let go before they proved who they are, since the last line in the log.
   var strangers = 0

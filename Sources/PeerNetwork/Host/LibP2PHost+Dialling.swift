@@ -56,12 +56,28 @@ extension LibP2PHost {
     }
     let now = ContinuousClock.now
     let resting = isForced ? [] : state.withLock { state in known.filter { state.backOff.pause($0, now: now) != nil } }
-    let plan = DialPlan(known.filter { !resting.contains($0) })
-    guard !plan.attempts.isEmpty else {
+    let fresh = known.filter { !resting.contains($0) }
+    guard !fresh.isEmpty else {
       return .failure(
         PeerError(.unreachable, "all \(known.count) addresses of \(peer) failed lately and are left alone for a while"))
     }
+    let resolved = await names.resolve(fresh, of: peer, by: deadline)
     var failures: [String] = []
+    for (address, reason) in resolved.failures {
+      note(peer, address, reason, succeeded: false)
+      state.withLock { $0.backOff.failed(address, now: .now) }
+      failures.append("\(address): \(reason)")
+    }
+    let transports = state.withLock { $0.transports }
+    let plan = DialPlan(
+      resolved.addresses.filter { address in
+        TCPEndpoint(address) != nil || transports.contains { $0.accepts(address) }
+      })
+    if plan.attempts.isEmpty, !resolved.addresses.isEmpty {
+      let error = "none of its \(resolved.addresses.count) addresses is plain TCP, which is all that this node dials"
+      note(peer, resolved.addresses.first, error, succeeded: false)
+      failures.append(error)
+    }
     let won = await withTaskGroup(of: (Multiaddr, PeerError?).self) { group in
       var waiting = plan.attempts[...]
       var running = 0
@@ -97,38 +113,71 @@ extension LibP2PHost {
     return .failure(PeerError(.unreachable, "\(peer) could not be reached: \(failures.joined(separator: "; "))"))
   }
 
-  private func dial(_ address: Multiaddr, peer: PeerID, deadline: ContinuousClock.Instant) async throws(PeerError) {
-    if let transport = state.withLock({ $0.transports.first { $0.accepts(address) } }) {
+  func dial(
+    _ address: Multiaddr, peer: PeerID, manner: DirectDial = .usual, deadline: ContinuousClock.Instant
+  ) async throws(PeerError) {
+    if manner == .usual, let transport = state.withLock({ $0.transports.first { $0.accepts(address) } }) {
       try await transport.dial(address, peer: peer, host: self, deadline: deadline)
       return
     }
-    guard let endpoint = TCPEndpoint(address) else {
+    guard let endpoint = TCPEndpoint(address), !endpoint.isName,
+      let target = try? SocketAddress(ipAddress: endpoint.host, port: endpoint.port)
+    else {
       throw PeerError(.unsupported, "this node reaches TCP over IP4, IP6 and DNS names alone")
     }
     let outcome = UpgradeOutcome()
-    let terms = terms(isInitiator: true, expected: peer, remote: address, isLimited: false, outcome: outcome)
+    var speaksFirst = true
+    if case .punching(let first) = manner { speaksFirst = first }
+    var terms = terms(isInitiator: speaksFirst, expected: peer, remote: address, isLimited: false, outcome: outcome)
     let time: Duration = max(.milliseconds(1), min(deadline - ContinuousClock.now, .seconds(15)))
+    let place = manner != .usual || dialsFromListener(to: address) ? listenerPlace(for: target) : nil
     do {
-      _ = try await ClientBootstrap(group: group)
-        .connectTimeout(TimeAmount(time))
-        .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-        .channelOption(
-          .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 2_048, initial: 16_384, maximum: 1 << 20)
-        )
-        .channelOption(.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20))
-        .channelInitializer { channel in
-          channel.eventLoop.makeCompletedFuture {
-            let connection = Connection(eventLoop: channel.eventLoop, terms: terms)
-            try channel.pipeline.syncOperations.addHandler(SocketTransport(connection: connection))
-          }
-        }
-        .connect(host: endpoint.host, port: endpoint.port).get()
+      terms.isFromListenPort = place != nil
+      do {
+        try await connect(to: target, from: place, terms, time)
+      } catch let error as IOError where place != nil && manner == .usual {
+        // An older connection may still hold this pair of addresses.
+        guard [EADDRINUSE, EADDRNOTAVAIL].contains(error.errnoCode) else { throw error }
+        terms.isFromListenPort = false
+        try await connect(to: target, from: nil, terms, time)
+      }
     } catch {
       throw PeerError(.unreachable, Self.plain(error))
     }
-    switch await outcome.value() {
+    switch await outcome.value(by: manner == .usual ? nil : deadline) {
     case .success: return
     case .failure(let error): throw error
+    }
+  }
+
+  private func connect(
+    to target: SocketAddress, from place: SocketAddress?, _ terms: ConnectionTerms, _ time: Duration
+  ) async throws {
+    let attempt = ConnectAttempt()
+    var bootstrap = ClientBootstrap(group: group)
+      .connectTimeout(TimeAmount(time))
+      .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+      .channelOption(
+        .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 2_048, initial: 16_384, maximum: 256 << 10)
+      )
+      .channelOption(.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20))
+      .channelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try attempt.began(channel)
+          let connection = Connection(eventLoop: channel.eventLoop, terms: terms)
+          try channel.pipeline.syncOperations.addHandler(SocketTransport(connection: connection))
+        }
+      }
+    if let place {
+      bootstrap = bootstrap.channelOption(.socketOption(.so_reuseaddr), value: 1)
+        .channelOption(.socketOption(Self.reusePort), value: 1)
+        .bind(to: place)
+    }
+    let connecting = bootstrap.connect(to: target)
+    _ = try await withTaskCancellationHandler {
+      try await connecting.get()
+    } onCancel: {
+      attempt.cancel()
     }
   }
 

@@ -83,7 +83,9 @@ extension LibP2PHost {
         on: connection, protocols: [IdentifyMessage.protocolName], deadline: .now + Self.exchangeTime)
       stream.setTimeout(Self.exchangeTime)
       defer { stream.reset() }
-      try learn(try await Self.readIdentity(stream), from: peer)
+      let message = try await Self.readIdentity(stream)
+      noteObserved(message.observedAddress, by: peer, on: connection)
+      try learn(message, from: peer)
     } catch {
       logger.debug("identify failed", metadata: ["peer": "\(peer)", "reason": "\(error.detail)"])
     }

@@ -16,12 +16,14 @@ extension LibP2PHost {
         .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
         .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
         .childChannelOption(
-          .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 2_048, initial: 16_384, maximum: 1 << 20)
+          .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 2_048, initial: 16_384, maximum: 256 << 10)
         )
         .childChannelOption(.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20))
         .childChannelOption(.allowRemoteHalfClosure, value: false)
         .childChannelInitializer { channel in self.accept(channel) }
         .bind(host: endpoint.host, port: endpoint.port).get()
+      // So that this node may dial from the port. Set after binding: who takes the port first is still alone there.
+      try await channel.setOption(.socketOption(Self.reusePort), value: 1).get()
       state.withLock { $0.listeners.append(channel) }
     } catch {
       throw PeerError(.unreachable, "cannot listen on \(address): \(error); is the port taken by another program?")
@@ -38,8 +40,9 @@ extension LibP2PHost {
       logger.debug("refused a connection: too many from this address", metadata: ["remote": "\(remote)"])
       return channel.eventLoop.makeFailedFuture(PeerError(.exhausted, "too many connections"))
     }
-    let connection = Connection(
-      eventLoop: channel.eventLoop, terms: terms(isInitiator: false, expected: nil, remote: remote, isLimited: false))
+    var terms = terms(isInitiator: false, expected: nil, remote: remote, isLimited: false)
+    terms.isAccepted = true
+    let connection = Connection(eventLoop: channel.eventLoop, terms: terms)
     // Who comes last is let in, and whoever has taken longest to say who it is goes: a real peer takes milliseconds.
     let oldest = state.withLock { state -> Connection? in
       let key = ObjectIdentifier(connection)
@@ -88,7 +91,7 @@ extension LibP2PHost {
       })
   }
 
-  private func refusal(of peer: PeerID) -> PeerError? {
+  func refusal(of peer: PeerID) -> PeerError? {
     guard let allowed = options.allowed, !allowed.contains(peer) else { return nil }
     return PeerError(.refused, "\(peer) is not on this node's list of allowed peers (peers.allow)")
   }
@@ -124,9 +127,7 @@ extension LibP2PHost {
     let peer = connection.peer
     let wasLast = state.withLock { state -> Bool in
       state.pending[key] = nil
-      if !connection.terms.isInitiator, !connection.terms.isLimited {
-        state.count.release(from: connection.terms.remote)
-      }
+      if connection.terms.isAccepted { state.count.release(from: connection.terms.remote) }
       guard let peer, var known = state.connections[peer], let index = known.firstIndex(where: { $0 === connection })
       else { return false }
       known.remove(at: index)

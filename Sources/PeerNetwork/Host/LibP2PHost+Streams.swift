@@ -18,11 +18,11 @@ extension LibP2PHost {
     return try await openStream(on: connection, protocols: protocols, deadline: deadline)
   }
 
-  /// A connection without limits before one through a relay, and of those the youngest.
+  /// A direct connection before one through a relay, and of those the youngest.
   private func bestConnection(to peer: PeerID) -> Connection? {
     state.withLock { state in
       state.connections[peer]?.max { a, b in
-        (a.terms.isLimited ? 0 : 1, a.startedAt) < (b.terms.isLimited ? 0 : 1, b.startedAt)
+        (a.terms.isRelayed ? 0 : 1, a.startedAt) < (b.terms.isRelayed ? 0 : 1, b.startedAt)
       }
     }
   }

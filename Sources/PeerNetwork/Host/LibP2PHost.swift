@@ -1,3 +1,4 @@
+internal import Content
 package import Logging
 package import Multiformats
 internal import NIOCore
@@ -22,6 +23,11 @@ package final class LibP2PHost: PeerHost {
   let memory: MemoryAccount
   let state: Mutex<HostState>
   let group: any EventLoopGroup
+  let names: AddressResolution
+  private let made = ContinuousClock.now
+
+  /// Since the host was made.
+  var uptime: Duration { ContinuousClock.now - made }
 
   /// - Parameter addressBook: nil for one of the host's own, kept in the options' file.
   package init(identity: HostIdentity, options: HostOptions = HostOptions(), logger: Logger) {
@@ -31,6 +37,7 @@ package final class LibP2PHost: PeerHost {
     self.book = AddressBook(file: options.addressBookFile)
     self.memory = MemoryAccount(limit: options.bufferLimit)
     self.group = MultiThreadedEventLoopGroup.singleton
+    self.names = AddressResolution(resolver: options.resolver ?? DNSResolver())
     self.state = Mutex(
       HostState(
         count: ConnectionCount(limits: options.limits),

@@ -20,6 +20,18 @@ final class UpgradeOutcome: Sendable {
     waiter?.resume(returning: result)
   }
 
+  /// The result, or the failure to have one by the deadline. The attempt goes on, within its own limit of time.
+  func value(by deadline: ContinuousClock.Instant?) async -> Result<Connection, PeerError> {
+    guard let deadline else { return await value() }
+    // The alarm ends with the wait: it is cancelled below.
+    let alarm = Task {
+      try await Task.sleep(until: deadline, clock: .continuous)
+      self.finish(.failure(PeerError(.timedOut, "no connection within the deadline")))
+    }
+    defer { alarm.cancel() }
+    return await value()
+  }
+
   /// The result. Cancelling the task ends the wait, not the attempt.
   func value() async -> Result<Connection, PeerError> {
     await withTaskCancellationHandler {

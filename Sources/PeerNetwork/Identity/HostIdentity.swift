@@ -47,7 +47,7 @@ package struct HostIdentity: Sendable {
 
   /// Whether `signature` over `message` is by `key`.
   ///
-  /// - Throws: `.unauthenticated` for a key that is none, `.unsupported` for secp256k1.
+  /// - Throws: `.unauthenticated` for a key that is none.
   package static func verify(
     _ signature: [UInt8], of message: [UInt8], by key: PeerPublicKey
   ) throws(PeerError) -> Bool {

@@ -106,9 +106,10 @@ package struct Reachability: Sendable {
 
   /// Takes in what a peer found; one peer counts once in a streak.
   ///
+  /// - Parameter able: peers that could be asked; where they are fewer than ``confidence``, all of them must agree.
   /// - Returns: whether the verdict changed.
   @discardableResult
-  package mutating func note(_ found: Verdict, by peer: PeerID) -> Bool {
+  package mutating func note(_ found: Verdict, by peer: PeerID, of able: Int = .max) -> Bool {
     if found != last {
       last = found
       streak = 0
@@ -117,7 +118,7 @@ package struct Reachability: Sendable {
     guard !asked.contains(peer) else { return false }
     asked.append(peer)
     streak += 1
-    guard streak >= Self.confidence, verdict != found else { return false }
+    guard streak >= min(Self.confidence, max(1, able)), verdict != found else { return false }
     verdict = found
     return true
   }

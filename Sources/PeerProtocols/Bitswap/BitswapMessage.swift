@@ -43,6 +43,8 @@ package struct BitswapMessage: Sendable {
     package var digestLength: Int
     /// Shares the storage of the message.
     package var bytes: ArraySlice<UInt8>
+    /// The same, where it has an array of its own.
+    package var whole: [UInt8]?
   }
 
   package struct Presence: Hashable, Sendable {
@@ -151,14 +153,28 @@ package struct BitswapMessage: Sendable {
     return Presence(cid: cid, isThere: kind == 0)
   }
 
-  private static func payload(_ message: ProtobufReader) throws(PeerError) -> Payload {
+  /// A block whose message was read in two parts.
+  ///
+  /// - Parameters:
+  ///   - head: its fields but for the bytes, or all of them where `bytes` is nil.
+  ///   - bytes: the block.
+  /// - Throws: `.malformed`, `.tooLarge`.
+  package static func payload(prefixedBy head: [UInt8], _ bytes: [UInt8]?) throws(PeerError) -> Payload {
+    var read = try payload(ProtobufReader(head), bytes?[...])
+    read.whole = bytes
+    return read
+  }
+
+  private static func payload(
+    _ message: ProtobufReader, _ separate: ArraySlice<UInt8>? = nil
+  ) throws(PeerError) -> Payload {
     var message = message
     var prefix: [UInt8]?
-    var data: ArraySlice<UInt8> = []
+    var data: ArraySlice<UInt8> = separate ?? []
     while let field = try message.next() {
       switch field.number {
       case 1: prefix = try field.bytes(maximum: 64)
-      case 2: data = try field.slice()
+      case 2 where separate == nil: data = try field.slice()
       default: break
       }
     }
@@ -183,15 +199,22 @@ package struct BitswapMessage: Sendable {
 
   // MARK: Writing
 
-  /// Appends a block as version 1.1 and later have it.
-  package static func append(_ cid: CID, _ block: [UInt8], to writer: inout ProtobufWriter) {
+  /// What stands in front of a block's bytes in a message, as version 1.1 and later have it.
+  package static func head(of cid: CID, count: Int) -> [UInt8] {
     let prefix = prefix(of: cid)
     let length =
-      1 + Varint.length(of: UInt64(prefix.count)) + prefix.count + 1 + Varint.length(of: UInt64(block.count))
-      + block.count
+      1 + Varint.length(of: UInt64(prefix.count)) + prefix.count + 1 + Varint.length(of: UInt64(count)) + count
+    var writer = ProtobufWriter()
     writer.begin(3, length: length)
     writer.bytes(1, prefix)
-    writer.bytes(2, block)
+    writer.begin(2, length: count)
+    return writer.bytes
+  }
+
+  /// Appends a block as version 1.1 and later have it.
+  package static func append(_ cid: CID, _ block: [UInt8], to writer: inout ProtobufWriter) {
+    writer.raw(head(of: cid, count: block.count))
+    writer.raw(block)
   }
 
   /// Version, codec, hash function and digest length of a CID.

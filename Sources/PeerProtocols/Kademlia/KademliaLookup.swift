@@ -15,6 +15,9 @@ package struct KademliaLookup: Sendable {
     package var requests = 240
     /// Candidates remembered by a path.
     package var candidates = 80
+    /// Of those in the region around the target, how many a path asks besides the nearest, the outermost first. See
+    /// ``KademliaLookup/region``.
+    package var outer = 12
     /// Candidates of one network group on a path.
     package var perGroup = 3
     /// From when on a request is slow, and another is sent beside it.
@@ -46,6 +49,11 @@ package struct KademliaLookup: Sendable {
 
   package let target: KademliaKey
   package let limits: Limits
+  /// Leading bits that the region has in common with the target: so many that some more than ``Limits/nearest`` of the network's
+  /// honest nodes are expected in it. Whoever crowds around a key fills the places nearest to it, and cannot fill the region: who
+  /// provides a key is stored and looked for in all of it (Sridhar and others, "Content Censorship in the InterPlanetary File
+  /// System", 2024). Nil for lookups that want the nearest alone.
+  package let region: Int?
   private let own: KademliaKey
   private var paths: [Path]
   /// Which path asks whom.
@@ -56,7 +64,20 @@ package struct KademliaLookup: Sendable {
   package private(set) var hops = 0
 
   /// A search that starts at `seeds`, which are dealt out to the paths in turn.
-  package init(target: KademliaKey, own: KademliaKey, seeds: [KademliaContact], limits: Limits = Limits()) {
+  ///
+  /// - Parameter nodes: how many the network is thought to have, for lookups that go through the region; nil for others.
+  package init(
+    target: KademliaKey, own: KademliaKey, seeds: [KademliaContact], limits: Limits = Limits(), nodes: Double? = nil
+  ) {
+    region = nodes.map { nodes in
+      var bits = 0
+      // One and a half times to three times as many as are wanted.
+      while bits < 200, nodes / Double(sign: .plus, exponent: bits + 1, significand: 1) >= 1.5 * Double(limits.nearest)
+      {
+        bits += 1
+      }
+      return bits
+    }
     self.target = target
     self.own = own
     self.limits = limits
@@ -132,7 +153,31 @@ package struct KademliaLookup: Sendable {
       case .waiting: return rank < limits.nearest ? index : nil
       case .asked, .answered, .elsewhere: rank += 1
       }
-      if rank >= limits.nearest { return nil }
+      if rank >= limits.nearest { return outerIndex(path) }
+    }
+    return outerIndex(path)
+  }
+
+  /// Whether a candidate lies in the region, or is one of those that the search began with.
+  private func isOuter(_ candidate: Candidate) -> Bool { candidate.hop == 0 || isInRegion(candidate) }
+
+  private func isInRegion(_ candidate: Candidate) -> Bool {
+    guard let region else { return false }
+    return candidate.distance.leadingZeroBits >= region
+  }
+
+  /// The outermost candidate of the region that has not been asked, after those that the search began with; nil once enough of
+  /// them have been.
+  private func outerIndex(_ path: Int) -> Int? {
+    guard region != nil else { return nil }
+    var asked = 0
+    for (index, candidate) in paths[path].candidates.enumerated().reversed() where isOuter(candidate) {
+      switch candidate.state {
+      case .waiting: return index
+      case .failed: continue
+      case .asked, .answered, .elsewhere: asked += 1
+      }
+      if asked >= limits.outer { return nil }
     }
     return nil
   }
@@ -174,7 +219,12 @@ package struct KademliaLookup: Sendable {
         }
         if rank >= limits.nearest { break }
       }
-      return true
+      guard region != nil else { return true }
+      let isWaiting = paths[path].candidates.contains { candidate in
+        if case .asked = candidate.state { return true }
+        return false
+      }
+      return !isWaiting && (requests >= limits.requests || outerIndex(path) == nil)
     }
   }
 
@@ -198,8 +248,11 @@ package struct KademliaLookup: Sendable {
     return all.prefix(limits.nearest).map(\.contact)
   }
 
+  /// The most that ``storeTargets`` gives.
+  package var maximumTargets: Int { (region == nil ? 2 : 3) * limits.nearest }
+
   /// Where to store: the nearest of all paths, and half as many of each path by itself, so that a path on which liars took
-  /// the nearest places does not decide alone. No more than `2 * nearest`.
+  /// the nearest places does not decide alone; then the outermost of the region. No more than ``maximumTargets``.
   package var storeTargets: [KademliaContact] {
     var targets = nearest
     var seen = Set(targets.map(\.key))
@@ -209,6 +262,13 @@ package struct KademliaLookup: Sendable {
         targets.append(candidate.contact)
       }
     }
-    return Array(targets.prefix(2 * limits.nearest))
+    targets = Array(targets.prefix(2 * limits.nearest))
+    seen = Set(targets.map(\.key))
+    let outer = paths.flatMap { $0.candidates.filter { Self.didAnswer($0) && isInRegion($0) } }
+      .sorted { $1.distance < $0.distance }
+    for candidate in outer where targets.count < maximumTargets && seen.insert(candidate.contact.key).inserted {
+      targets.append(candidate.contact)
+    }
+    return targets
   }
 }

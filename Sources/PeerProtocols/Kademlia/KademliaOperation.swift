@@ -98,8 +98,20 @@ extension Kademlia {
     guard operations.count < options.operations else { return nil }
     let id = nextOperation
     nextOperation += 1
-    let seeds = table.closest(to: target, count: options.lookup.nearest)
-    let lookup = KademliaLookup(target: target, own: own.key, seeds: seeds, limits: options.lookup)
+    var seeds = table.closest(to: target, count: options.lookup.nearest)
+    let nodes: Double? =
+      switch kind {
+      case .provide, .providers: table.estimatedNodes
+      default: nil
+      }
+    if nodes != nil {
+      // Whoever crowds around the key may own the nearest that this node knows: some are taken from farther away.
+      let farther = table.closest(to: target, count: 4 * options.lookup.nearest).dropFirst(seeds.count)
+      let step = max(1, farther.count / options.lookup.outer)
+      for index in stride(from: farther.startIndex, to: farther.endIndex, by: step) { seeds.append(farther[index]) }
+    }
+    let lookup = KademliaLookup(
+      target: target, own: own.key, seeds: seeds, limits: options.lookup, nodes: nodes)
     operations[id] = KademliaOperation(kind: kind, since: now, question: question, lookup: lookup)
     advance(id, at: now)
     return id
@@ -183,7 +195,7 @@ extension Kademlia {
         let near = Set(operation.lookup.nearest.map(\.key))
         targets = operation.values.filter { contact, record in
           record.map { $0.value != best.value } ?? near.contains(contact.key)
-        }.map(\.contact)
+        }.map(\.contact).prefix(2 * options.lookup.nearest).map(\.self)
         message = KademliaMessage(.putValue, key: key, record: best)
       }
     default: break
@@ -193,8 +205,7 @@ extension Kademlia {
       return
     }
     operations[id]?.stores = targets.count
-    for target in targets.prefix(2 * options.lookup.nearest) { send(message, to: target, .store(id), now) }
-    operations[id]?.stores = min(targets.count, 2 * options.lookup.nearest)
+    for target in targets { send(message, to: target, .store(id), now) }
   }
 
   mutating func storeAnswered(_ id: OperationID, succeeded: Bool, at now: Duration) {

@@ -85,6 +85,14 @@ package struct RoutingTable: Sendable {
   /// Peers in the bucket of that many shared bits.
   package func bucketCount(_ index: Int) -> Int { buckets[index].count }
 
+  /// How many nodes the network has, as far as this table tells: below the first bucket that is not full, it knows all of
+  /// them.
+  package var estimatedNodes: Double {
+    guard let first = buckets.firstIndex(where: { $0.count < limits.bucket }) else { return Double(count) }
+    let near = buckets[first...].reduce(0) { $0 + $1.count }
+    return max(Double(count), Double(near) * Double(sign: .plus, exponent: first, significand: 1))
+  }
+
   /// Takes in a peer that answered or asked just now.
   package mutating func insert(_ contact: KademliaContact, at now: Duration) -> Insertion {
     guard contact.key != own else { return .known }

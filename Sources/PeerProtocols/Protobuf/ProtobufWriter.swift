@@ -37,6 +37,9 @@ package struct ProtobufWriter: Sendable {
     append(UInt64(length))
   }
 
+  /// Appends what is a field, or part of one, already.
+  package mutating func raw(_ field: some Collection<UInt8>) { bytes.append(contentsOf: field) }
+
   package mutating func fixed64(_ number: Int, _ value: UInt64) {
     tag(number, 1)
     for index in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * index))) }

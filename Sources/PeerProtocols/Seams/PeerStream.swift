@@ -25,6 +25,11 @@ package protocol PeerStream: AnyObject, Sendable {
   /// - Throws: as ``read(upTo:)``; `.closed` where the stream ends before.
   func readExactly(_ count: Int) async throws(PeerError) -> [UInt8]
 
+  /// Waits for exactly `count` bytes and appends them, without an array of their own.
+  ///
+  /// - Throws: as ``readExactly(_:)``; what came before is in `bytes`.
+  func readExactly(_ count: Int, into bytes: inout [UInt8]) async throws(PeerError)
+
   /// Reads a varint length and that many bytes; nil where the stream ends in front of it.
   ///
   /// - Throws: as ``readExactly(_:)``; `.tooLarge` where more than `maximum` bytes are announced, `.malformed`.
@@ -34,6 +39,11 @@ package protocol PeerStream: AnyObject, Sendable {
   ///
   /// - Throws: `.reset`, `.closed`, `.timedOut`, `.cancelled`.
   func write(_ bytes: [UInt8]) async throws(PeerError)
+
+  /// Hands over several runs of bytes, one after the other, as one write and without joining them.
+  ///
+  /// - Throws: as ``write(_:)``.
+  func write(pieces: [[UInt8]]) async throws(PeerError)
 
   /// Ends this side: the other reads to the end of what was written, then nil.
   func closeWrite() async throws(PeerError)
@@ -48,14 +58,22 @@ package protocol PeerStream: AnyObject, Sendable {
 extension PeerStream {
   package func readExactly(_ count: Int) async throws(PeerError) -> [UInt8] {
     var bytes: [UInt8] = []
-    while bytes.count < count {
-      guard let more = try await read(upTo: count - bytes.count) else {
-        throw PeerError(.closed, "\(protocolName): the stream ended \(count - bytes.count) bytes too early")
+    bytes.reserveCapacity(count)
+    try await readExactly(count, into: &bytes)
+    return bytes
+  }
+
+  package func readExactly(_ count: Int, into bytes: inout [UInt8]) async throws(PeerError) {
+    let end = bytes.count + count
+    while bytes.count < end {
+      guard let more = try await read(upTo: end - bytes.count) else {
+        throw PeerError(.closed, "\(protocolName): the stream ended \(end - bytes.count) bytes too early")
       }
       bytes.append(contentsOf: more)
     }
-    return bytes
   }
+
+  package func write(pieces: [[UInt8]]) async throws(PeerError) { try await write(pieces.flatMap(\.self)) }
 
   package func readMessage(maximum: Int) async throws(PeerError) -> [UInt8]? {
     var prefix: [UInt8] = []

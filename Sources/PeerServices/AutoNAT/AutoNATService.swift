@@ -17,7 +17,9 @@ package final class AutoNATService: Sendable {
   private static let dialsPerMinute = 30
   private static let dialsPerPeer = 3
   private static let dialTime = Duration.seconds(10)
+  /// Between questions once the answer is known, and before.
   private static let interval = Duration.seconds(90)
+  private static let firstInterval = Duration.seconds(3)
 
   private let host: any PeerHost
   private let state = Mutex(State())
@@ -37,18 +39,22 @@ package final class AutoNATService: Sendable {
 
   /// Asks connected peers, one after the other, until cancelled.
   package func run() async {
-    while (try? await Task.sleep(for: Self.interval / 6)) != nil {
+    var asked: [PeerID] = []
+    while (try? await Task.sleep(for: verdict == .unknown ? Self.firstInterval : Self.interval)) != nil {
       let able = host.connectedPeers.filter { host.protocols(of: $0).contains(AutoNATMessage.protocolName) }
-      guard let peer = able.randomElement() else { continue }
-      if let found = try? await ask(peer) { state.withLock { _ = $0.reachability.note(found, by: peer) } }
-      if verdict != .unknown, (try? await Task.sleep(for: Self.interval)) == nil { return }
+      // Those that were not asked lately first.
+      guard let peer = able.filter({ !asked.contains($0) }).randomElement() ?? able.randomElement() else { continue }
+      asked = asked.suffix(max(0, able.count - 2)) + [peer]
+      guard let found = try? await ask(peer), found != .unknown else { continue }
+      state.withLock { _ = $0.reachability.note(found, by: peer, of: able.count) }
     }
   }
 
   /// Asks one peer to dial back.
   package func ask(_ peer: PeerID) async throws(PeerError) -> Reachability.Verdict {
-    let addresses = host.announcedAddresses
-    guard !addresses.isEmpty else { return .unknown }
+    let addresses = host.announcedAddresses.filter { $0.value(of: "p2p-circuit") == nil }
+    // Who listens nowhere cannot be reached.
+    guard !addresses.isEmpty else { return .unreachable }
     let stream = try await host.openStream(
       to: peer, protocols: [AutoNATMessage.protocolName], deadline: .now + Self.dialTime)
     stream.setTimeout(Self.dialTime * 2)

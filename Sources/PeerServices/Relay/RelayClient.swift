@@ -71,7 +71,7 @@ package final class RelayClient: PeerTransport, Sendable {
     let message = try await Self.answer(stream, .stop)
     var reply = RelayMessage(.status)
     guard message.kind == .connect, let caller = message.peer,
-      let outer = host.connections(of: stream.peer).first?.remoteAddress,
+      let outer = host.connections(of: stream.peer).first(where: { !$0.isRelayed })?.remoteAddress,
       let circuit = try? Multiaddr("/p2p-circuit")
     else {
       reply.status = .malformedMessage
@@ -88,34 +88,52 @@ package final class RelayClient: PeerTransport, Sendable {
       deadline: .now + Self.patience)
   }
 
-  /// Asks for a place at a relay, and tells others the address that comes with it.
+  /// Asks for a place at a relay, and tells others the addresses that come with it.
   ///
-  /// - Returns: when the place ends, in seconds since 1970.
+  /// - Returns: for how long the place holds.
   /// - Throws: `.refused` where the relay has none, `.unauthenticated` where its voucher does not hold.
-  @discardableResult
-  package func reserve(at relay: PeerID) async throws(PeerError) -> UInt64 {
+  package func reserve(at relay: PeerID) async throws(PeerError) -> Duration {
     let stream = try await host.openStream(
       to: relay, protocols: [RelayMessage.hopProtocol], deadline: .now + Self.patience)
     stream.setTimeout(Self.patience)
     do throws(PeerError) {
       try await stream.writeMessage(RelayMessage(.reserve).bytes(.hop))
       let answer = try await Self.answer(stream, .hop)
-      guard answer.status == .ok, let reservation = answer.reservation, reservation.expires > seconds() else {
+      let now = seconds()
+      guard answer.status == .ok, let reservation = answer.reservation, reservation.expires > now else {
         throw PeerError(.refused, "relay \(relay) gives no place: \(answer.status ?? .unused)")
       }
       if !reservation.voucher.isEmpty { try verify(reservation, relay) }
       try await stream.closeWrite()
-      let circuit = try? Multiaddr("/p2p-circuit")
-      let addresses = reservation.addresses.compactMap { address in
-        circuit.map { address.appending(peer: relay).appending($0) }
-      }
-      host.announce(addresses, source: "relay \(relay)")
-      host.protect(relay, "relay")
-      return reservation.expires
+      host.announce(circuits(through: relay, reservation.addresses), source: Self.source(relay))
+      host.protect(relay, Self.protection)
+      return .seconds(Int64(clamping: min(reservation.expires - now, Self.longestPlace)))
     } catch {
       stream.reset()
       throw error
     }
+  }
+
+  /// Tells nobody of the place any more.
+  package func withdraw(_ relay: PeerID) {
+    host.announce([], source: Self.source(relay))
+    host.unprotect(relay, Self.protection)
+  }
+
+  private static let protection = "relay"
+  /// Seconds of a place that are believed.
+  private static let longestPlace: UInt64 = 86_400
+
+  private static func source(_ relay: PeerID) -> String { "relay \(relay)" }
+
+  /// The addresses of a place: the relay's own, as it tells them, or where it does not, those by which it is known here.
+  private func circuits(through relay: PeerID, _ told: [Multiaddr]) -> [Multiaddr] {
+    guard let circuit = try? Multiaddr("/p2p-circuit") else { return [] }
+    let connected = host.connections(of: relay).filter { !$0.isRelayed && !$0.isInbound }.map(\.remoteAddress)
+    let places = told.isEmpty ? connected + host.addressBook.addresses(of: relay) : told
+    var seen: Set<Multiaddr> = []
+    return places.filter { $0.value(of: "p2p-circuit") == nil && ($0.peer ?? relay) == relay }
+      .map { $0.appending(peer: relay).appending(circuit) }.filter { seen.insert($0).inserted }.prefix(8).map(\.self)
   }
 
   private func verify(_ reservation: RelayReservation, _ relay: PeerID) throws(PeerError) {

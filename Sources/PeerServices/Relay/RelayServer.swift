@@ -83,7 +83,12 @@ package final class RelayServer: Sendable {
       return
     }
     let now = ContinuousClock.now - start
-    let status = book.withLock { $0.begin(from: stream.peer, to: target, at: now) }
+    let isHere = host.connections(of: target).contains { !$0.isRelayed }
+    let status = book.withLock { book in
+      // Whoever has gone has given its place up.
+      if !isHere { book.release(target) }
+      return book.begin(from: stream.peer, to: target, at: now)
+    }
     guard status == .ok else {
       try await answer(stream, status)
       return
@@ -91,7 +96,6 @@ package final class RelayServer: Sendable {
     defer { book.withLock { $0.end(from: stream.peer, to: target) } }
     let far: any PeerStream
     do {
-      guard !host.connections(of: target).isEmpty else { throw PeerError(.unreachable, "\(target) is gone") }
       far = try await call(target, for: stream.peer)
     } catch {
       try await answer(stream, .connectionFailed)

@@ -34,20 +34,20 @@ def check(truth, what):
 class Node:
     """A PRSM node with peers, in a data folder of its own."""
 
-    def __init__(self, prsm, folder, *more):
+    def __init__(self, prsm, folder, *more, listens=True, **settings):
         self.prsm, self.folder = prsm, folder
         os.makedirs(folder, exist_ok=True)
         self.log = open(os.path.join(folder, "node.log"), "w+")
-        environment = dict(os.environ, XDG_CACHE_HOME=os.path.join(folder, "cache"))
+        environment = dict(os.environ, XDG_CACHE_HOME=os.path.join(folder, "cache"), **settings)
+        listening = ["--peer-listen", "/ip4/127.0.0.1/tcp/0"] if listens else []
         self.process = subprocess.Popen(
-            [prsm, "serve", "--listen", "127.0.0.1:0", "--data-dir", folder, "--peer-listen", "/ip4/127.0.0.1/tcp/0"]
-            + list(more),
+            [prsm, "serve", "--listen", "127.0.0.1:0", "--data-dir", folder] + listening + list(more),
             stdout=self.log, stderr=subprocess.STDOUT, env=environment,
         )
         self.base = self.said(r"listening on (http\S+)")
         overview = self.call("GET", "/v1/prsm/peers")
         self.id = overview["id"]
-        self.address = overview["addresses"][0]
+        self.address = overview["addresses"][0] if listens else None
 
     def said(self, pattern, seconds=120):
         end = time.monotonic() + seconds
@@ -141,7 +141,7 @@ def raw_cid(data):
 
 
 def judge_libp2p(node, python, folder):
-    for kind in ["ed25519", "rsa"]:
+    for kind in ["ed25519", "rsa", "secp256k1"]:
         peer = Peer(python, os.path.join(HERE, "py_libp2p_peer.py"), kind)
         try:
             check(peer.tell("connect", node.address), f"py-libp2p ({kind}) dials")

