@@ -30,12 +30,19 @@ package struct RouteEvaluation: Sendable, Equatable {
   package var costSavedAt95: Double
   /// The same when a perfect judge tells right answers from wrong: what no cascade can beat.
   package var costSavedAt95Bound: Double
+  /// The same with a judge that is right about `assumedJudge` of the weak model's answers, whose cost is counted.
+  package var costSavedAt95Judged: Double
+  /// How often a judge has to be right for half to be saved; above 1 where none is enough.
+  package var judgeNeeded: Double
   /// The mean absolute difference between predicted and observed share of good answers, over ten bins, of both models.
   package var calibrationError: Double
   /// The built-in prior's share in the predictions, 0 to 1; 0 where it was left out.
   package var priorShare: Double
   /// Records that the built-in prior was trained on; with more than one in a hundred it is left out.
   package var priorOverlap = 0
+
+  /// How often the judge is right with which `costSavedAt95Judged` is reckoned.
+  package static let assumedJudge = 0.8
 
   /// How an evaluation is made.
   package struct Settings: Sendable {
@@ -102,6 +109,10 @@ package struct RouteEvaluation: Sendable, Equatable {
     let cascades = repeated.map { CascadeCost(scores: $0, prompts: tokens, settings.cascade) }
     costSavedAt95 = cascades.reduce(0) { $0 + $1.saved(quality: 0.95) } / Double(rounds)
     costSavedAt95Bound = cascades.reduce(0) { $0 + $1.savedWithPerfectJudge(quality: 0.95) } / Double(rounds)
+    costSavedAt95Judged =
+      cascades.reduce(0) { $0 + $1.saved(quality: 0.95, judge: Self.assumedJudge) } / Double(rounds)
+    judgeNeeded =
+      cascades.reduce(0) { $0 + ($1.judgeNeeded(saving: 0.5, quality: 0.95) ?? 1.01) } / Double(rounds)
     calibrationError = repeated.reduce(0) { $0 + $1.calibrationError } / Double(rounds)
     self.rounds = rounds
     let whole = try QualityPredictor.train(
@@ -161,7 +172,8 @@ extension RouteEvaluation: Encodable {
     list += [
       ("oracle_apgr", oracleAPGR), ("over_length_low", overLength.low), ("over_length_high", overLength.high),
       ("decision_p99_us", decisionP99Microseconds), ("cost_saved_at_95", costSavedAt95),
-      ("cost_saved_at_95_bound", costSavedAt95Bound), ("calibration_error", calibrationError),
+      ("cost_saved_at_95_bound", costSavedAt95Bound), ("cost_saved_at_95_judge_80", costSavedAt95Judged),
+      ("judge_accuracy_for_50", judgeNeeded), ("calibration_error", calibrationError),
       ("weak_quality", weakQuality), ("strong_quality", strongQuality),
       ("prior_share", priorShare),
     ]

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A request's text as hashed character n-grams: sparse, of unit length, and never with the same index twice.
+/// A request's text as hashed character n-grams: sparse, and never with the same index twice.
 package struct GramVector: Sendable, Equatable {
   /// How many buckets n-grams are hashed into (Weinberger et al., "Feature Hashing for Large Scale Multitask Learning",
   /// ICML 2009). Part of the predictor's format.
@@ -8,7 +8,7 @@ package struct GramVector: Sendable, Equatable {
 
   /// Buckets that the text hits, in order of first occurrence.
   package var indices: [UInt16] = []
-  /// The weight of each: 1 + ln(occurrences), scaled so that the squares of all sum to 1.
+  /// The weight of each: 1 + ln(occurrences), until ``GramRarity`` has weighted them and the squares of all sum to 1.
   package var values: [Float] = []
 
   /// The inner product with a table of `bucketCount` weights.
@@ -26,7 +26,7 @@ package struct GramVector: Sendable, Equatable {
 /// Counts a text's n-grams on the way to its `GramVector`.
 struct GramCounter {
   /// Shortest and longest n-gram in bytes, the space before and after a word included.
-  private static let sizes = 2...4
+  private static let sizes = 1...4
   private static let weightOfCount: [Float] = (0...255).map { $0 == 0 ? 0 : 1 + Float(log(Double($0))) }
 
   /// Counts the n-grams of `text`: `count` bytes of lower-case words, each with one space before and after, and at least
@@ -54,14 +54,7 @@ struct GramCounter {
         }
         start = end
       }
-      var squares: Float = 0
-      for index in indices {
-        let weight = weightOfCount[Int(table[Int(index)])]
-        squares += weight * weight
-      }
-      let scale = squares > 0 ? 1 / squares.squareRoot() : 0
-      let values = indices.map { weightOfCount[Int(table[Int($0)])] * scale }
-      return GramVector(indices: indices, values: values)
+      return GramVector(indices: indices, values: indices.map { weightOfCount[Int(table[Int($0)])] })
     }
   }
 }

@@ -10,7 +10,13 @@ package struct LinearModel: Sendable, Equatable {
   /// The prediction for one request whose dense measures have been standardised.
   @inline(__always)
   func predict(_ grams: GramVector, _ standardised: [Float]) -> Float {
-    var sum = bias + grams.dot(gramWeights)
+    predict(product: grams.dot(gramWeights), standardised)
+  }
+
+  /// The same, where the n-grams' part is known.
+  @inline(__always)
+  func predict(product: Float, _ standardised: [Float]) -> Float {
+    var sum = bias + product
     for index in 0..<min(standardised.count, denseWeights.count) { sum += standardised[index] * denseWeights[index] }
     return sum
   }

@@ -10,8 +10,8 @@ extension QualityPredictor {
   package mutating func learn(_ model: String, quality: Double, weight: Double, features: PromptFeatures) {
     guard let index = heads.firstIndex(where: { $0.model == model }) else { return }
     let standardised = linearInput(features)
-    let row = TrainingRow(grams: features.grams, dense: standardised)
-    let predicted = heads[index].linear.predict(features.grams, standardised)
+    let row = TrainingRow(grams: rarity.weighted(features.grams), dense: standardised)
+    let predicted = heads[index].linear.predict(row.grams, standardised)
     let rate = Self.learningRate * Float(max(0, min(1, weight)))
     let step =
       rate / (1 + Float(heads[index].updates) / 100).squareRoot()

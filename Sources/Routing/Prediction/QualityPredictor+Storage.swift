@@ -1,6 +1,6 @@
 extension QualityPredictor {
   /// The format that this version writes and reads. It changes with the layout, the measures and the hashing.
-  package static let formatVersion = 2
+  package static let formatVersion = 3
   /// Heads that a stored predictor may hold at most.
   static let headLimit = 1024
 
@@ -18,6 +18,8 @@ extension QualityPredictor {
     writer.append(standardisation.scale)
     writer.append(standardisation.means)
     writer.append(standardisation.inverseDeviations)
+    writer.append(UInt32(clamping: rarity.documents))
+    for frequency in rarity.frequencies { writer.append(frequency) }
     writer.append(UInt16(clamping: embeddingDimension))
     writer.append(UInt16(clamping: heads.count))
     writer.append(UInt8(blend == nil ? 0 : 1))
@@ -67,6 +69,10 @@ extension QualityPredictor {
     let scale = try reader.float("scale")
     let means = try reader.floats("means", count: width)
     let deviations = try reader.floats("deviations", count: width)
+    let documents: UInt32 = try reader.integer("number of texts")
+    var frequencies: [UInt16] = []
+    frequencies.reserveCapacity(GramVector.bucketCount)
+    for _ in 0..<GramVector.bucketCount { frequencies.append(try reader.integer("frequency of n-grams")) }
     let dimension: UInt16 = try reader.integer("embedding dimension")
     guard Int(dimension) <= Self.embeddingLimit else {
       throw .unreadablePredictor(
@@ -99,6 +105,7 @@ extension QualityPredictor {
     }
     self.init(
       standardisation: Standardisation(means: means, inverseDeviations: deviations, scale: scale),
+      rarity: GramRarity(documents: Int(documents), frequencies: frequencies),
       embeddingDimension: Int(dimension),
       heads: heads, blend: blend)
   }

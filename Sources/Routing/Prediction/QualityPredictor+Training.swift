@@ -1,18 +1,19 @@
 extension QualityPredictor {
   /// How a predictor is trained; the defaults suit some hundreds to some ten thousands of records.
   package struct Training: Sendable, Equatable {
-    /// Ridge penalty for up to 1,000 records; it grows with their number beyond, so that the penalty a record stays.
-    package var penalty: Float = 2
+    /// Ridge penalty for up to 350 records; it grows with their number beyond, so that the penalty a record stays.
+    package var penalty: Float = 1
+    /// Passes over 5,000 records and more; fewer records, on which one pass does less, get more, at most eight times as many.
     package var passes = 12
     /// How much a measure one deviation from its mean weighs beside a text's n-grams, whose vector has length 1, for up to
-    /// 500 records; it falls with the root of their number beyond, as n-grams come to be known.
+    /// 500 records; it falls with their number beyond, as n-grams come to be known.
     package var denseScale: Float = 0.2
     package var stackingFolds = 5
     package var trees = BoostedTrees.Shape()
     /// How many times trees are boosted anew, with other draws of columns; their mean predicts.
     package var treeRuns = 2
     /// The trees' weight in the average, for a set so large that it no longer matters.
-    package var treeShare: Float = 0.8
+    package var treeShare: Float = 0.7
     /// Records at which the trees have half of that weight: trees need more data than a ridge regression.
     package var treeShareHalf: Float = 2000
 
@@ -47,15 +48,16 @@ extension QualityPredictor {
     var generator = SeededGenerator(seed: seed)
     let measures = examples.map(\.features.dense)
     let standardisation = Standardisation(
-      of: measures, scale: settings.denseScale * min(1, (500 / Float(max(1, examples.count))).squareRoot()))
+      of: measures, scale: settings.denseScale * min(1, 500 / Float(max(1, examples.count))))
     let dimension = examples.first?.features.embedding.count ?? 0
-    var predictor = QualityPredictor(standardisation: standardisation, heads: [])
+    let rarity = GramRarity(of: examples.map(\.features.grams))
+    var predictor = QualityPredictor(standardisation: standardisation, rarity: rarity, heads: [])
     // Embeddings are used when every record has one, all of the same model.
     if dimension <= embeddingLimit, examples.allSatisfy({ $0.features.embedding.count == dimension }) {
       predictor.embeddingDimension = dimension
     }
     let rows = examples.map {
-      TrainingRow(grams: $0.features.grams, dense: predictor.linearInput($0.features))
+      TrainingRow(grams: rarity.weighted($0.features.grams), dense: predictor.linearInput($0.features))
     }
     // Every row's fold is drawn once, so that all heads are cross-fitted on the same folds.
     let folds = Folds(count: examples.count, folds: settings.stackingFolds, using: &generator)
@@ -64,10 +66,11 @@ extension QualityPredictor {
     for model in models {
       let labelled = examples.indices.filter { examples[$0].record.outcomes[model] != nil }
       let labels = examples.map { Float($0.record.outcomes[model] ?? 0) }
-      let penalty = settings.penalty * max(1, Float(labelled.count) / 1000)
+      let penalty = settings.penalty * max(1, Float(labelled.count) / 350)
+      let passes = settings.passes * max(1, min(8, 5_000 / max(1, labelled.count)))
       func fit(_ chosen: [Int]) -> LinearModel {
         LinearModel.fit(
-          chosen.map { rows[$0] }, chosen.map { labels[$0] }, penalty: penalty, passes: settings.passes,
+          chosen.map { rows[$0] }, chosen.map { labels[$0] }, penalty: penalty, passes: passes,
           using: &generator)
       }
       let whole = fit(labelled)

@@ -18,6 +18,8 @@ package struct QualityPredictor: Sendable, Equatable {
   }
 
   var standardisation: Standardisation
+  /// What n-grams weigh.
+  var rarity: GramRarity
   /// Components of the embeddings it was trained with; 0 for none.
   var embeddingDimension = 0
   /// Ordered by model name.
@@ -65,7 +67,8 @@ package struct QualityPredictor: Sendable, Equatable {
 
   private func parts(for features: PromptFeatures) -> (linear: [Float], trees: [Float]) {
     let standardised = linearInput(features)
-    let linear = heads.map { $0.linear.predict(features.grams, standardised) }
+    let products = rarity.products(features.grams, heads.map(\.linear.gramWeights))
+    let linear = heads.indices.map { heads[$0].linear.predict(product: products[$0], standardised) }
     let input = features.dense + linear
     return (linear, heads.map { $0.treeShare > 0 ? $0.trees.predict(input) : 0 })
   }
