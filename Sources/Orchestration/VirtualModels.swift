@@ -43,9 +43,11 @@ package final class VirtualModels: ModelProvider {
   }
 
   package func models() async -> [ModelDescriptor] {
-    set.models.map { model in
+    let set = set
+    return set.models.map { model in
       var descriptor = ModelDescriptor(name: model.name, provider: Self.provider)
       descriptor.architecture = model.plan.kind
+      descriptor.aliases = set.aliases.filter { $0.value == model.name }.map(\.key).sorted()
       return descriptor
     }
   }

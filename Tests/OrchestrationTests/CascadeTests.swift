@@ -36,6 +36,19 @@ import Testing
     #expect(scene.provider.requests.last?.logprobs == nil, "the last answer is not measured")
   }
 
+  @Test func anAliasStandsForAVirtualModel() async throws {
+    var checks = AnswerChecks()
+    checks.meanLogprob = -0.5
+    let scene = try Scene(
+      [cascade(checks)], aliases: ["gpt-4o": "frugal", "other": "large", "frugal": "large"],
+      members: ["small": Says.text("four", logprob: -0.2), "large": Says.text("five")])
+    let got = await scene.ask("gpt-4o")
+    #expect(got.text == "four" && got.start?.model == "frugal")
+    #expect(await scene.virtual.models().map(\.aliases) == [["gpt-4o"]])
+    #expect(scene.virtual.set["other"] == nil)
+    #expect(await scene.ask("frugal").text == "four", "an alias never takes a virtual model's own name")
+  }
+
   @Test func aModelWithoutLogprobsIsNotTrusted() async throws {
     var checks = AnswerChecks()
     checks.meanLogprob = -5
@@ -92,6 +105,9 @@ import Testing
       #expect(await scene.ask("frugal").text == expected, "\(score)")
       let judged = scene.provider.requests.first { $0.model == "judge" }
       #expect(judged?.sampling.temperature == 0 && judged?.tools.isEmpty == true)
+      let quality = ["{\"score\": 8}": 0.8, "{\"score\": 3}": 0.3][score]
+      let told = quality.map { [JudgementBox.Entry(model: "small", question: "What is it?", quality: $0)] } ?? []
+      #expect(scene.judged.entries == told, "routing hears what the judge gave")
     }
   }
 

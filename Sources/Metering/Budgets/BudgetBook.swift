@@ -26,6 +26,8 @@ struct BudgetBook {
     var events: [UsageEvent]
     /// Whether nobody knows what the work took. Where another replica has closed it already, that stands.
     var isLost = false
+    /// Whether the work was never begun: it leaves no event, and takes nothing from any rate.
+    var isWithdrawn = false
   }
 
   let policy: MeteringPolicy
@@ -103,8 +105,8 @@ struct BudgetBook {
           if isOpen { counter.reserved -= reservation.cost }
         }
       }
-      for rate in policy.rates(of: scope) where rate.kind == .tokens && isOpen {
-        let excess = tokens - reservation.bound.totalTokens
+      for rate in policy.rates(of: scope) where isOpen && (rate.kind == .tokens || closing.isWithdrawn) {
+        let excess = rate.kind == .tokens ? tokens - reservation.bound.totalTokens : -1
         transaction.change(CounterID(scope: text, window: rate.kind.rawValue)) { counter in
           var bucket = TokenBucket(perMinute: rate.perMinute, fullAt: counter.spent.pico)
           bucket.correct(by: excess, at: now.nanoseconds)

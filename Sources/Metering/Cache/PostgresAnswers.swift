@@ -15,7 +15,13 @@ package struct PostgresAnswers: Sendable {
           until bigint NOT NULL)
         """,
         "CREATE INDEX prsm_answer_until ON prsm_answer (until)",
-      ])
+      ]),
+    PostgresMigration(
+      "metering-3-answer-purges",
+      [
+        "CREATE TABLE prsm_answer_purge (count bigint NOT NULL)",
+        "INSERT INTO prsm_answer_purge VALUES (0)",
+      ]),
   ]
 
   private let pool: PostgresPool
@@ -77,13 +83,25 @@ package struct PostgresAnswers: Sendable {
     }
   }
 
+  /// How many purges there have been; nil where the database is away. Nodes that see it change forget what they have in
+  /// memory.
+  ///
+  /// - Throws: ``PostgresError``.
+  package func purges() async throws(PostgresError) -> Int64? {
+    guard pool.failure == nil else { return nil }
+    return try await pool.transact { (database) throws(PostgresError) in
+      try database.execute("SELECT count FROM prsm_answer_purge").rows.first?.integer(0)
+    }
+  }
+
   /// Forgets answers: those of a tenant, of a model, of both, or all.
   ///
   /// - Returns: how many.
   /// - Throws: ``PostgresError``.
   package func purge(tenant: String? = nil, model: String? = nil) async throws(PostgresError) -> Int {
     try await pool.transact { (database) throws(PostgresError) in
-      try database.execute(
+      try database.execute("UPDATE prsm_answer_purge SET count = count + 1")
+      return try database.execute(
         "DELETE FROM prsm_answer WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR model = $2)",
         [.optional(tenant), .optional(model)]
       ).changed

@@ -47,6 +47,14 @@ package final class Grant: Sendable {
     return true
   }
 
+  /// Gives back what was set aside, as if it had never been: no event, and nothing taken from a rate.
+  package func withdraw() {
+    guard !isSettled.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    var closing = BudgetBook.Closing(reservation: reservation, events: [])
+    closing.isWithdrawn = true
+    if !meter.closeNow(closing) { meter.closeLater(closing) }
+  }
+
   /// What a use costs, by the prices that were in force when it was granted.
   package func cost(of use: MeteredUse) -> Money {
     use.parts.enumerated().reduce(.zero) { $0 + event($1.element, at: $1.offset, use.outcome, 0).cost }

@@ -16,18 +16,28 @@ package struct VirtualModelSet: Sendable {
   /// The models in the order of the configuration.
   package let models: [VirtualModel]
   private let byName: [String: VirtualModel]
+  /// More names, each with its virtual model.
+  package let aliases: [String: String]
 
   /// No virtual models.
   package init() {
     models = []
     byName = [:]
+    aliases = [:]
   }
 
-  /// - Parameter known: the names of all other models; nil does not ask whether members exist.
+  /// - Parameters:
+  ///   - known: the names of all other models; nil does not ask whether members exist.
+  ///   - aliases: more names, each with the model that it stands for; those of other models are passed over.
   /// - Throws: ``Problem``.
-  package init(_ models: [VirtualModel], known: Set<String>? = nil) throws(Problem) {
+  package init(
+    _ models: [VirtualModel], known: Set<String>? = nil, aliases: [String: String] = [:]
+  ) throws(Problem) {
     self.models = models
-    byName = Dictionary(models.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    var byName = Dictionary(models.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    self.aliases = aliases.filter { byName[$0.value] != nil && byName[$0.key] == nil }
+    for (alias, name) in self.aliases { byName[alias] = byName[name] }
+    self.byName = byName
     guard models.count <= Self.maximumModels else {
       throw Problem(model: models[0].name, description: "there are \(models.count), of at most \(Self.maximumModels)")
     }
@@ -49,7 +59,7 @@ package struct VirtualModelSet: Sendable {
     for model in models { try checkDepth(of: model, path: []) }
   }
 
-  /// The virtual model of that name.
+  /// The virtual model of that name or alias.
   package subscript(name: String) -> VirtualModel? { byName[name] }
 
   /// How often one answer calls each model that is no virtual one at most, for upper bounds of cost.

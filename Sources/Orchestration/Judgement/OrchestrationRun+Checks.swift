@@ -135,7 +135,11 @@ extension OrchestrationRun {
         JudgePrompt.scoreFormat)
       verdict.steps.append(reply.step)
       verdict.value = JudgePrompt.readScore(reply.text)
-      if verdict.value == nil { verdict.note = "the judge gave no score" }
+      if let score = verdict.value {
+        services.judged(answer.model, question, score / JudgePrompt.highestScore)
+      } else {
+        verdict.note = "the judge gave no score"
+      }
     } catch {
       if error.kind == .cancelled { throw error }
       verdict.note = "no judgement: \(error.message)"

@@ -10,6 +10,8 @@ package struct OrchestrationServices: Sendable {
   package var price: @Sendable (_ model: String, _ provider: String, _ usage: Usage) -> Int128?
   /// Takes a question that a person should look at. Must not wait.
   package var review: @Sendable (ReviewCase) -> Void
+  /// Hears what a judge gave a model's answer to a question, 0 to 1. Must not wait.
+  package var judged: @Sendable (_ model: String, _ question: String, _ quality: Double) -> Void
   /// The time.
   package var now: @Sendable () -> ContinuousClock.Instant
   /// Returns at that time.
@@ -28,6 +30,7 @@ package struct OrchestrationServices: Sendable {
     self.wallClock = wallClock
     price = { _, _, _ in nil }
     review = { _ in }
+    judged = { _, _, _ in }
     now = { .now }
     sleep = { try await Task.sleep(until: $0, clock: .continuous) }
     random = { .random(in: .min ... .max) }

@@ -38,6 +38,8 @@ struct PassageReading {
   private var other: UpstreamReading?
   private var hasPassed = false
   private var isDone = false
+  /// Whether an event of an answer has come that was not given out yet.
+  var hasBegun: Bool { other?.hasBegun ?? false }
   private(set) var usage = Usage()
   private(set) var reason: Completion.Reason?
   /// What is wrong with the event that came after those that were given out last.

@@ -26,6 +26,8 @@ final class UpstreamPassage: Passage {
   private var began = NIODeadline.now()
   private var lastEvent = NIODeadline.now()
   private var whole = NIODeadline.distantFuture
+  /// How much time the request had when it began.
+  private var duration = Duration.zero
 
   init(_ request: PassageRequest, model: Int, pool: UpstreamPool, connections: LoopConnections) {
     self.request = request
@@ -46,7 +48,8 @@ final class UpstreamPassage: Passage {
       let now = ContinuousClock.now
       let own = now + pool.endpoints[shared.fleet.models[model].upstream].deadlines.whole
       let deadline = request.context.deadline.map { min($0, own) } ?? own
-      whole = began + .nanoseconds(max(1, (deadline - now).inNanoseconds))
+      duration = deadline - now
+      whole = began + .nanoseconds(max(1, duration.inNanoseconds))
       var machine = CallMachine(
         model: model, deadline: deadline, isStreamed: request.isStreamed, mayHedge: false, fleet: shared.fleet)
       defer { self.machine = machine }
@@ -206,6 +209,10 @@ final class UpstreamPassage: Passage {
       leave(isAnswered: false)
       receiver?.failed(error)
     } else {
+      if reading.hasBegun {
+        request.context.sideAttempts?.note(
+          .init(model: source.model, provider: source.provider, usage: Usage(), isExact: false))
+      }
       perform(ask { $0.failed(attempt.id, error, at: $1, fleet: &$2) })
     }
   }
@@ -244,8 +251,6 @@ final class UpstreamPassage: Passage {
   }
 
   // MARK: time
-
-  private var duration: Duration { .nanoseconds((whole - began).nanoseconds) }
 
   private var nextDeadline: (time: NIODeadline, deadline: UpstreamFailure.Deadline) {
     guard request.isStreamed, !isHeld else { return (whole, .whole) }

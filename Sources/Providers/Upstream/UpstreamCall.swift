@@ -31,20 +31,24 @@ final class UpstreamCall: Sendable {
   let pool: UpstreamPool
   /// The instant after which the answer is worth nothing.
   let deadline: ContinuousClock.Instant
+  /// How much time the request had when it began.
+  let time: Duration
   private let state: Mutex<State>
 
   init(_ work: UpstreamWork, model: Int, pool: UpstreamPool) {
     self.work = work
     self.pool = pool
+    let now = ContinuousClock.now
     let (machine, deadline) = pool.state.withLock { shared in
       shared.calls += 1
-      let own = ContinuousClock.now + pool.endpoints[shared.fleet.models[model].upstream].deadlines.whole
+      let own = now + pool.endpoints[shared.fleet.models[model].upstream].deadlines.whole
       let deadline = work.context.deadline.map { min($0, own) } ?? own
       let machine = CallMachine(
         model: model, deadline: deadline, isStreamed: work.isStreamed, mayHedge: work.mayHedge, fleet: shared.fleet)
       return (machine, deadline)
     }
     self.deadline = deadline
+    time = deadline - now
     state = Mutex(State(machine: machine))
   }
 
@@ -102,7 +106,7 @@ final class UpstreamCall: Sendable {
       }
     }
     timer?.cancel()
-    loser?.cancel()
+    loser?.lose()
     waiting?.resume(returning: .success(answer))
     return won
   }

@@ -17,6 +17,10 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
     var stream: GenerationStream.Continuation?
     var isDelivered = false
     var isOver = false
+    var isSent = false
+    var isNoted = false
+    /// Pieces of the answer that were read.
+    var pieces = 0
     var lastEvent: NIODeadline
     /// Holds the connection back while the reader is behind.
     var held: EventLoopPromise<Void>?
@@ -90,9 +94,28 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
     conclude(GenerationError(.cancelled, "the request was cancelled"), breaksOff: true)
   }
 
+  /// Breaks the exchange off because another was faster. What the upstream has done by then is on the account.
+  func lose() {
+    let (isUnderWay, pieces) = state.withLock { ($0.isSent && !$0.isOver, $0.pieces) }
+    if isUnderWay { note(call.work.isStreamed ? Usage(completionTokens: pieces) : nil, isExact: false) }
+    cancel()
+  }
+
+  /// Notes the exchange for the account, once: it may come to its end while it is broken off.
+  private func note(_ usage: Usage?, isExact: Bool) {
+    let isFirst = state.withLock { state in
+      defer { state.isNoted = true }
+      return !state.isNoted
+    }
+    guard isFirst else { return }
+    call.work.context.sideAttempts?.note(
+      .init(model: model.name, provider: endpoint.name, usage: usage, isExact: isExact))
+  }
+
   // MARK: The client's side
 
   func didSendRequestHead(task: HTTPClient.Task<Void>, _ head: HTTPRequestHead) {
+    state.withLock { $0.isSent = true }
     schedule(on: task.eventLoop)
   }
 
@@ -110,7 +133,7 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
   func didReceiveError(task: HTTPClient.Task<Void>, _ error: any Error) {
     var failure = UpstreamFailure.error(error, endpoint: endpoint.name, connect: endpoint.deadlines.connect)
     if error as? HTTPClientError == .deadlineExceeded {
-      failure = UpstreamFailure.passed(.whole, duration(whole - began), endpoint: endpoint.name)
+      failure = UpstreamFailure.passed(.whole, call.time, endpoint: endpoint.name)
     }
     conclude(failure, breaksOff: false)
   }
@@ -132,6 +155,7 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
       do throws(GenerationError) {
         let events = try step(&state.reading)
         if !events.isEmpty { state.lastEvent = .now() }
+        state.pieces += events.count { $0.isPiece }
         return (.success(events), state.reading.isDone, state.reading.vectors.map(UpstreamAnswer.vectors))
       } catch {
         return (.failure(error), false, nil)
@@ -178,7 +202,11 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
   private func begin(with events: [GenerationEvent], isDone: Bool, on eventLoop: any EventLoop) {
     let start = GenerationEvent.started(GenerationStart(model: model.name, provider: endpoint.name))
     if isDone {
-      deliver(.stream(.events([start] + events)))
+      if case .finished(let completion) = events.last {
+        deliver(.stream(.events([start] + events)), usage: completion.usage)
+      } else {
+        deliver(.stream(.events([start] + events)))
+      }
       return
     }
     let (stream, continuation) = GenerationStream.make()
@@ -191,16 +219,17 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
     continuation.yield(start)
     for event in events { continuation.yield(event) }
     guard call.delivered(attempt.id, .stream(stream)) else {
-      cancel()
+      lose()
       return
     }
     // From now on another deadline holds, which may be sooner than the one that was waited for.
     schedule(on: eventLoop)
   }
 
-  private func deliver(_ answer: UpstreamAnswer) {
+  private func deliver(_ answer: UpstreamAnswer, usage: Usage? = nil) {
     state.withLock { $0.isDelivered = true }
     let won = call.delivered(attempt.id, answer)
+    if !won { note(usage, isExact: usage != nil) }
     conclude(won ? nil : GenerationError(.cancelled, "another attempt was faster"), breaksOff: false)
   }
 
@@ -230,7 +259,7 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
   /// Ends the exchange; again, nothing happens. Nil is success.
   private func conclude(_ error: GenerationError?, breaksOff: Bool) {
     typealias Ending = (
-      isDelivered: Bool, HTTPClient.Task<Void>?, Scheduled<Void>?, GenerationStream.Continuation?,
+      isDelivered: Bool, hasBegun: Bool, HTTPClient.Task<Void>?, Scheduled<Void>?, GenerationStream.Continuation?,
       EventLoopPromise<Void>?
     )
     let ending: Ending? = state.withLock { state in
@@ -242,14 +271,15 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
         state.stream = nil
         state.held = nil
       }
-      return (state.isDelivered, state.task, state.timer, state.stream, state.held)
+      return (state.isDelivered, state.reading.hasBegun, state.task, state.timer, state.stream, state.held)
     }
-    guard let (isDelivered, task, timer, stream, held) = ending else { return }
+    guard let (isDelivered, hasBegun, task, timer, stream, held) = ending else { return }
     timer?.cancel()
     held?.succeed()
     if breaksOff { task?.fail(reason: HTTPClientError.cancelled) }
     if let error { stream?.finish(throwing: error) }
     if let error, error.kind != .cancelled, !isDelivered {
+      if hasBegun { note(Usage(), isExact: false) }
       call.failed(attempt.id, error)
     } else {
       call.ended(attempt.id, error: error)
@@ -280,7 +310,7 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
         case .connect: endpoint.deadlines.connect
         case .firstByte: endpoint.deadlines.firstByte
         case .betweenTokens: endpoint.deadlines.betweenTokens
-        case .whole: duration(whole - began)
+        case .whole: call.time
         }
       return UpstreamFailure.passed(deadline, limit, endpoint: endpoint.name)
     }
@@ -295,6 +325,14 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
     let time = start + .nanoseconds(max(1, limit.inNanoseconds))
     return time < whole ? (time, state.isDelivered ? .betweenTokens : .firstByte) : (whole, .whole)
   }
+}
 
-  private func duration(_ amount: TimeAmount) -> Duration { .nanoseconds(amount.nanoseconds) }
+extension GenerationEvent {
+  /// Whether it carries a part of the answer.
+  fileprivate var isPiece: Bool {
+    switch self {
+    case .text, .reasoning, .toolCall: true
+    case .started, .prompt, .finished: false
+    }
+  }
 }

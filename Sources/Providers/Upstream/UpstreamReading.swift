@@ -20,6 +20,8 @@ struct UpstreamReading: Sendable {
   private var form = Form.unknown
   private var gathered = ByteBuffer()
   private var events = EventStreamReader()
+  /// Whether an event of an answer has come, after which the upstream may bill its prompt.
+  private(set) var hasBegun = false
   /// Whether the last event has been returned.
   private(set) var isDone = false
   /// The answer to a request for embeddings, once it is there.
@@ -110,6 +112,7 @@ struct UpstreamReading: Sendable {
     var found: [GenerationEvent] = []
     for event in events.read(buffer) {
       found += try reader?.read(event) ?? []
+      hasBegun = hasBegun || !event.data.elementsEqual("[DONE]".utf8)
       if reader?.isDone == true { return try finish(after: found) }
     }
     if events.isTooLong {

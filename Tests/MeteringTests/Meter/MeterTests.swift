@@ -18,6 +18,23 @@ import Testing
     #expect(events.first?.id == grant.reservation.id && events.first?.provider == "mock")
   }
 
+  @Test func aGrantThatIsWithdrawnLeavesNothing() async throws {
+    let store = MemoryUsageStore()
+    let account = Account(key: "k1")
+    let policy = MeteringPolicy.sample(
+      budgets: [Budget(.key, per: .day, limit: Money(micro: 45_000))],
+      rates: [RateLimit(.key, .requests, perMinute: 2), RateLimit(.key, .tokens, perMinute: 2_500)])
+    let meter = try await Meter.open(store: store, policy: policy, now: TestClock().read)
+    // Each takes nearly all of the budget and of the tokens, and half of the requests.
+    for _ in 0..<5 { try #require(await meter.decide(.sample(account: account)).grant).withdraw() }
+    let grant = try #require(await meter.decide(.sample(account: account)).grant)
+    await grant.settle(.finished("strong", prompt: 10, completion: 20))
+    grant.withdraw()
+    #expect(try await store.all().map(\.cost) == [Money(micro: 700)], "what is settled stays")
+    #expect(try await meter.standing(of: account).map(\.reserved) == [.zero])
+    #expect(await meter.decide(.sample(account: account, output: 100)).grant != nil, "of two requests one was made")
+  }
+
   @Test func aGrantThatIsLetGoOfCountsAsLost() async throws {
     let store = MemoryUsageStore()
     let meter = try await Meter.open(store: store, policy: .sample(), now: TestClock().read)

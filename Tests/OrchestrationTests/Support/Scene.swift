@@ -10,12 +10,14 @@ struct Scene {
   let virtual: VirtualModels
   let clock: ManualClock
   let reviews: ReviewBox
+  let judged = JudgementBox()
 
   typealias Behaviour =
     @Sendable (GenerationRequest, GenerationStream.Continuation) async throws(GenerationError) -> Void
 
   init(
-    _ models: [VirtualModel], traces: TraceStore = TraceStore(), members: [String: Behaviour]
+    _ models: [VirtualModel], traces: TraceStore = TraceStore(), aliases: [String: String] = [:],
+    members: [String: Behaviour]
   ) throws {
     let clock = ManualClock()
     let reviews = ReviewBox()
@@ -32,8 +34,10 @@ struct Scene {
       model.hasPrefix("free") ? nil : Int128(usage.promptTokens + 10 * usage.completionTokens)
     }
     services.review = { reviews.add($0) }
+    let judged = judged
+    services.judged = { judged.add($0, $1, $2) }
     virtual = VirtualModels(
-      try VirtualModelSet(models, known: Set(members.keys)), services: services)
+      try VirtualModelSet(models, known: Set(members.keys), aliases: aliases), services: services)
     self.provider = provider
     self.clock = clock
     self.reviews = reviews
@@ -224,5 +228,22 @@ extension OrchestrationTrace {
 
   var called: [String] {
     events.compactMap { if case .stepBegan(_, _, let model, _) = $0.body { model } else { nil } }
+  }
+}
+
+/// What judges gave.
+final class JudgementBox: Sendable {
+  struct Entry: Sendable, Equatable {
+    var model: String
+    var question: String
+    var quality: Double
+  }
+
+  private let list = Mutex<[Entry]>([])
+
+  var entries: [Entry] { list.withLock { $0 } }
+
+  func add(_ model: String, _ question: String, _ quality: Double) {
+    list.withLock { $0.append(Entry(model: model, question: question, quality: quality)) }
   }
 }
