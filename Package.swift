@@ -54,7 +54,10 @@ let package = Package(
       cSettings: [.unsafeFlags(["-I\(llamaPrefix)/include", "-O3", "-march=native"])],
       cxxSettings: [.unsafeFlags(["-I\(llamaPrefix)/include", "-O3", "-march=native"])],
       linkerSettings: [
-        .unsafeFlags(["-L\(llamaPrefix)/lib"]),
+        .unsafeFlags([
+          "-L\(llamaPrefix)/lib", "-Xlinker", "--wrap=ggml_cpu_extra_compute_forward",
+          "-Xlinker", "--wrap=ggml_cpu_extra_work_size",
+        ]),
         .linkedLibrary("llama"), .linkedLibrary("ggml"), .linkedLibrary("ggml-cpu"), .linkedLibrary("ggml-base"),
         .linkedLibrary("stdc++"), .linkedLibrary("gomp"), .linkedLibrary("m"),
       ]
@@ -63,6 +66,8 @@ let package = Package(
     .target(name: "CPlayground"),
     .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .target(name: "CSandbox", linkerSettings: [.linkedLibrary("seccomp", .when(platforms: [.linux]))]),
+    .target(name: "CStoreFile"),
+    .systemLibrary(name: "CSecp256k1", pkgConfig: "libsecp256k1", providers: [.apt(["libsecp256k1-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
       name: "Gateway",
@@ -84,7 +89,10 @@ let package = Package(
     .target(name: "ModelCatalog", dependencies: [crypto], swiftSettings: house),
     .target(
       name: "Content",
-      dependencies: ["Multiformats", crypto, .product(name: "CryptoExtras", package: "swift-crypto")],
+      dependencies: [
+        "CSecp256k1", "CStoreFile", "Multiformats", crypto,
+        .product(name: "CryptoExtras", package: "swift-crypto"),
+      ],
       swiftSettings: house),
     .target(name: "ModelInterface", swiftSettings: house),
     .target(name: "Multiformats", swiftSettings: house),
@@ -204,7 +212,7 @@ let package = Package(
     .testTarget(
       name: "PeerNetworkTests",
       dependencies: [
-        "Content", "Multiformats", "PeerNetwork", "PeerProtocols", logging,
+        "Content", "Multiformats", "PeerNetwork", "PeerProtocols", "PeerServices", logging,
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ],

@@ -164,94 +164,98 @@ static const unsigned char file39[] = {
 };
 
 static const unsigned char file40[] = {
-#embed "../Gateway/Playground/pages.js"
+#embed "../Gateway/Playground/page.html"
 };
 
 static const unsigned char file41[] = {
-#embed "../Gateway/Playground/panel.js"
+#embed "../Gateway/Playground/pages.js"
 };
 
 static const unsigned char file42[] = {
-#embed "../Gateway/Playground/parameters.css"
+#embed "../Gateway/Playground/panel.js"
 };
 
 static const unsigned char file43[] = {
-#embed "../Gateway/Playground/parameters.js"
+#embed "../Gateway/Playground/parameters.css"
 };
 
 static const unsigned char file44[] = {
-#embed "../Gateway/Playground/peers-page.js"
+#embed "../Gateway/Playground/parameters.js"
 };
 
 static const unsigned char file45[] = {
-#embed "../Gateway/Playground/peers.css"
+#embed "../Gateway/Playground/peers-page.js"
 };
 
 static const unsigned char file46[] = {
-#embed "../Gateway/Playground/peers.html"
+#embed "../Gateway/Playground/peers.css"
 };
 
 static const unsigned char file47[] = {
-#embed "../Gateway/Playground/probabilities.css"
+#embed "../Gateway/Playground/peers.html"
 };
 
 static const unsigned char file48[] = {
-#embed "../Gateway/Playground/reports.css"
+#embed "../Gateway/Playground/probabilities.css"
 };
 
 static const unsigned char file49[] = {
-#embed "../Gateway/Playground/reports.js"
+#embed "../Gateway/Playground/reports.css"
 };
 
 static const unsigned char file50[] = {
-#embed "../Gateway/Playground/routing-page.js"
+#embed "../Gateway/Playground/reports.js"
 };
 
 static const unsigned char file51[] = {
-#embed "../Gateway/Playground/routing.html"
+#embed "../Gateway/Playground/routing-page.js"
 };
 
 static const unsigned char file52[] = {
-#embed "../Gateway/Playground/scroll.js"
+#embed "../Gateway/Playground/routing.html"
 };
 
 static const unsigned char file53[] = {
-#embed "../Gateway/Playground/sidebar.js"
+#embed "../Gateway/Playground/scroll.js"
 };
 
 static const unsigned char file54[] = {
-#embed "../Gateway/Playground/snippet-dialog.js"
+#embed "../Gateway/Playground/sidebar.js"
 };
 
 static const unsigned char file55[] = {
-#embed "../Gateway/Playground/snippets.js"
+#embed "../Gateway/Playground/snippet-dialog.js"
 };
 
 static const unsigned char file56[] = {
-#embed "../Gateway/Playground/stream.js"
+#embed "../Gateway/Playground/snippets.js"
 };
 
 static const unsigned char file57[] = {
-#embed "../Gateway/Playground/syntax.js"
+#embed "../Gateway/Playground/stream.js"
 };
 
 static const unsigned char file58[] = {
-#embed "../Gateway/Playground/theme.js"
+#embed "../Gateway/Playground/syntax.js"
 };
 
 static const unsigned char file59[] = {
-#embed "../Gateway/Playground/transcript.css"
+#embed "../Gateway/Playground/theme.js"
 };
 
 static const unsigned char file60[] = {
-#embed "../Gateway/Playground/transcript.js"
+#embed "../Gateway/Playground/transcript.css"
 };
 
 static const unsigned char file61[] = {
-#embed "../Gateway/Playground/welcome.css"
+#embed "../Gateway/Playground/transcript.js"
 };
 
 static const unsigned char file62[] = {
+#embed "../Gateway/Playground/welcome.css"
+};
+
+static const unsigned char file63[] = {
 #embed "../Gateway/Playground/welcome.js"
 };
 
@@ -300,29 +304,30 @@ static const struct {
   {"notices.js", file37, sizeof file37},
   {"orchestration.css", file38, sizeof file38},
   {"orchestration.js", file39, sizeof file39},
-  {"pages.js", file40, sizeof file40},
-  {"panel.js", file41, sizeof file41},
-  {"parameters.css", file42, sizeof file42},
-  {"parameters.js", file43, sizeof file43},
-  {"peers-page.js", file44, sizeof file44},
-  {"peers.css", file45, sizeof file45},
-  {"peers.html", file46, sizeof file46},
-  {"probabilities.css", file47, sizeof file47},
-  {"reports.css", file48, sizeof file48},
-  {"reports.js", file49, sizeof file49},
-  {"routing-page.js", file50, sizeof file50},
-  {"routing.html", file51, sizeof file51},
-  {"scroll.js", file52, sizeof file52},
-  {"sidebar.js", file53, sizeof file53},
-  {"snippet-dialog.js", file54, sizeof file54},
-  {"snippets.js", file55, sizeof file55},
-  {"stream.js", file56, sizeof file56},
-  {"syntax.js", file57, sizeof file57},
-  {"theme.js", file58, sizeof file58},
-  {"transcript.css", file59, sizeof file59},
-  {"transcript.js", file60, sizeof file60},
-  {"welcome.css", file61, sizeof file61},
-  {"welcome.js", file62, sizeof file62},
+  {"page.html", file40, sizeof file40},
+  {"pages.js", file41, sizeof file41},
+  {"panel.js", file42, sizeof file42},
+  {"parameters.css", file43, sizeof file43},
+  {"parameters.js", file44, sizeof file44},
+  {"peers-page.js", file45, sizeof file45},
+  {"peers.css", file46, sizeof file46},
+  {"peers.html", file47, sizeof file47},
+  {"probabilities.css", file48, sizeof file48},
+  {"reports.css", file49, sizeof file49},
+  {"reports.js", file50, sizeof file50},
+  {"routing-page.js", file51, sizeof file51},
+  {"routing.html", file52, sizeof file52},
+  {"scroll.js", file53, sizeof file53},
+  {"sidebar.js", file54, sizeof file54},
+  {"snippet-dialog.js", file55, sizeof file55},
+  {"snippets.js", file56, sizeof file56},
+  {"stream.js", file57, sizeof file57},
+  {"syntax.js", file58, sizeof file58},
+  {"theme.js", file59, sizeof file59},
+  {"transcript.css", file60, sizeof file60},
+  {"transcript.js", file61, sizeof file61},
+  {"welcome.css", file62, sizeof file62},
+  {"welcome.js", file63, sizeof file63},
 };
 
 size_t playground_count(void) { return sizeof files / sizeof files[0]; }

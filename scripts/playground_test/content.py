@@ -31,6 +31,11 @@ def page(test):
     test.page.wait("document.querySelectorAll('#dag > li').length === 5", STEP_SECONDS, "its blocks are listed")
     test.page.evaluate("document.querySelector('#dag button').click()")
     test.page.wait("document.querySelector('#dag ul:not([hidden]) li') !== null", STEP_SECONDS, "a block opens")
+    themes = []
+    for _ in range(3):
+        test.page.evaluate("document.getElementById('theme').click()")
+        themes.append(test.page.evaluate("document.documentElement.dataset.theme ?? 'system'"))
+    require(set(themes) == {"system", "light", "dark"}, f"the theme steps through {themes}")
     test.shoot("content-1440")
     test.page.resize(360, 740, mobile=True)
     wide = test.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")

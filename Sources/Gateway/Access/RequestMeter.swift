@@ -32,6 +32,9 @@ package protocol MeterReservation: Sendable {
 
   /// Replaces the reservation by what was used. Called once; never while the calling task is cancelled.
   func settle(_ settlement: Settlement) async
+
+  /// Gives the reservation back instead of settling it: the work has not begun, and is asked for again in another way.
+  func withdraw()
 }
 
 extension MeterReservation {
@@ -40,6 +43,11 @@ extension MeterReservation {
 
   /// Always has to wait.
   package func settleNow(_ settlement: Settlement) -> Bool { false }
+
+  /// Settles it as cancelled.
+  package func withdraw() {
+    settleSoon(Settlement(outcome: .cancelled, model: nil, provider: nil, usage: Usage(), isExact: true))
+  }
 }
 
 /// What a piece of work has become by being admitted: perhaps for another model than the one that was asked for, perhaps
@@ -66,6 +74,9 @@ package struct MeteredWork: Sendable {
   package enum Kind: Sendable {
     case generation(GenerationRequest)
     case embedding(EmbeddingRequest)
+    /// Many turns with the model that the request names, which generate no more than it allows and read about so many
+    /// tokens. Never answered from a cache.
+    case search(GenerationRequest, reads: Int)
   }
 
   /// What is to be done.
@@ -84,6 +95,7 @@ package struct MeteredWork: Sendable {
     switch kind {
     case .generation(let request): request.context
     case .embedding(let request): request.context
+    case .search(let request, _): request.context
     }
   }
 }
@@ -109,6 +121,8 @@ package struct Settlement: Sendable, Equatable {
   package var failure: GenerationError.Kind?
   /// The answer's events, where it finished and ``Admission/recordsEvents`` asked for them.
   package var events: [GenerationEvent]?
+  /// What upstreams did beside the answer, and may bill.
+  package var others: [SideAttempts.Attempt] = []
 
   /// What became of it.
   package init(
@@ -137,4 +151,6 @@ package struct NoMeter: RequestMeter, MeterReservation {
   package func settleNow(_ settlement: Settlement) -> Bool { true }
   /// Does nothing.
   package func settle(_ settlement: Settlement) async {}
+  /// Does nothing.
+  package func withdraw() {}
 }

@@ -25,6 +25,8 @@ struct Generation: Sendable {
     }
     let span = incoming.trace?.child()
     if let span { request.context.traceparent = span.traceparent }
+    let others = SideAttempts()
+    request.context.sideAttempts = others
     let work = MeteredWork(kind: .generation(request), principal: incoming.principal)
     let reservation = if let ready = try meter.reserveNow(work) { ready } else { try await meter.reserve(work) }
     let admission = reservation.admission
@@ -39,11 +41,11 @@ struct Generation: Sendable {
         answer.open(try await provider.generate(request))
       }
       let result = try await body(answer)
-      await settle(answer.settlement(after: nil), answer, reservation, span)
+      await settle(answer.settlement(after: nil), answer, reservation, span, others)
       return result
     } catch {
       answer.letGo()
-      await settle(answer.settlement(after: error), answer, reservation, span)
+      await settle(answer.settlement(after: error), answer, reservation, span, others)
       throw error
     }
   }
@@ -81,14 +83,18 @@ struct Generation: Sendable {
   }
 
   private func settle(
-    _ settlement: Settlement, _ answer: Answer, _ reservation: any MeterReservation, _ span: TraceContext?
+    _ settlement: Settlement, _ answer: Answer, _ reservation: any MeterReservation, _ span: TraceContext?,
+    _ others: SideAttempts? = nil
   ) async {
+    var settlement = settlement
+    settlement.others = others?.take() ?? []
     metrics.settled(settlement, firstToken: answer.timeToFirst, decode: answer.decodeTime)
     if let tracer, let span, span.isSampled { tracer.record(answer.span(span, settlement)) }
     if reservation.settleNow(settlement) { return }
     if Task.isCancelled {
       // Unstructured so that the account is kept although this task is cancelled: it inherits no cancellation.
-      await Task { await reservation.settle(settlement) }.value
+      let last = settlement
+      await Task { await reservation.settle(last) }.value
     } else {
       await reservation.settle(settlement)
     }

@@ -11,12 +11,17 @@ struct PlaygroundModule: GatewayModule {
   private let files: [String: File]
 
   init() {
-    var files: [String: File] = [:]
+    var embedded: [String: [UInt8]] = [:]
     for index in 0..<playground_count() {
       guard let name = playground_name(index).map({ String(cString: $0) }), let start = playground_bytes(index) else {
         continue
       }
-      let bytes = Array(UnsafeBufferPointer(start: start, count: playground_length(index)))
+      embedded[name] = Array(UnsafeBufferPointer(start: start, count: playground_length(index)))
+    }
+    let template = PageTemplate(embedded.removeValue(forKey: PageTemplate.name) ?? [])
+    var files: [String: File] = [:]
+    for (name, file) in embedded {
+      let bytes = name.hasSuffix(".html") ? template.page(file) ?? file : file
       files[name] = File(bytes: bytes, type: Self.type(of: name), tag: Self.tag(of: bytes))
     }
     self.files = files

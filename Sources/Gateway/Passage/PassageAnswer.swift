@@ -266,10 +266,11 @@ final class PassageAnswer: PassageReceiver {
     // As on the long way, a provider that says nothing of what an answer took has still written it.
     let reported = completion.flatMap { $0.usage.totalTokens > 0 || pieces == 0 ? $0.usage : nil }
     let seen = completion == nil ? pieces : max(pieces, textBytes / 4)
-    let settlement = Settlement(
+    var settlement = Settlement(
       outcome: outcome, model: start?.model, provider: start?.provider,
       usage: reported ?? Usage(completionTokens: seen), isExact: reported != nil,
       failure: outcome == .failed ? kind : nil, events: completion == nil || recorded.isEmpty ? nil : recorded)
+    settlement.others = admitted.context.sideAttempts?.take() ?? []
     admitted.reservation.settleSoon(settlement)
     let now = ContinuousClock.now
     responder.metrics.settled(

@@ -66,6 +66,7 @@ struct PassageLane: Sendable {
     var context = RequestContext(
       requestID: RequestIdentifier.accept(head.identifier.map { text(bytes, $0) }), tenant: principal.tenant)
     if let time = requests.time { context.deadline = received + time }
+    context.sideAttempts = SideAttempts()
     if let span { context.traceparent = span.traceparent }
     var request = PassageRequest(
       model: model, modelRange: range, isStreamed: chat.isStreamed, asksForUsage: chat.includesUsage,
@@ -95,8 +96,7 @@ struct PassageLane: Sendable {
 
   /// What was set aside for a request that has to go the long way after all.
   private func giveBack(_ reservation: any MeterReservation) -> Admitted? {
-    reservation.settleSoon(
-      Settlement(outcome: .cancelled, model: nil, provider: nil, usage: Usage(), isExact: true))
+    reservation.withdraw()
     return nil
   }
 

@@ -8,10 +8,12 @@ import { byId, copyText, element } from "./dom.js";
 import { icon } from "./icons.js";
 import { announce } from "./notices.js";
 import { showNavigation } from "./pages.js";
+import { attachTheme } from "./theme.js";
 
 const body = document.querySelector("#pins tbody");
 
 showNavigation(byId("pages"), "content");
+attachTheme(byId("theme"), announce);
 byId("drop-icon").append(icon("upload"));
 byId("files").addEventListener("change", (event) => {
   for (const file of event.target.files) add({ name: file.name, files: [{ path: file.name, file }] });

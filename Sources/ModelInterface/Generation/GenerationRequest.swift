@@ -72,6 +72,8 @@ public struct RequestContext: Sendable, Hashable {
   public var traceparent: String?
   /// The virtual models that this request is a part of, the outermost first. Whoever sends it on leaves them as they are.
   public var enclosing: [String] = []
+  /// Where attempts are noted that are billed beside the answer; nil where nobody keeps an account.
+  package var sideAttempts: SideAttempts?
 
   /// A context with no deadline and usual priority.
   public init(requestID: String, tenant: String = "local", session: String? = nil) {

@@ -50,14 +50,14 @@ struct ContentBench: AsyncParsableCommand {
     ]
     for run in 1...options.repetitions {
       options.note("run \(run) of \(options.repetitions)")
-      try await round(run, folder, large, small, Double(size) * 1_048_576, kubo, &report)
+      try await round(run, folder, large, (small, files), Double(size) * 1_048_576, kubo, &report)
     }
     try memory(folder, options.quick ? 128 : memorySize, &report)
     options.print(report)
   }
 
   private func round(
-    _ run: Int, _ folder: URL, _ large: String, _ small: String, _ bytes: Double, _ kubo: KuboPeer?,
+    _ run: Int, _ folder: URL, _ large: String, _ small: (path: String, files: Int), _ bytes: Double, _ kubo: KuboPeer?,
     _ report: inout BenchReport
   ) async throws {
     let path = folder.appending(path: "store-\(run)").path
@@ -78,8 +78,8 @@ struct ContentBench: AsyncParsableCommand {
     report.add(figure: "get_mib_per_second", bytes / getting / 1_048_576)
 
     var folderEntry: AddedEntry?
-    let addingSmall = try Self.seconds { folderEntry = try store.add(path: small, profile: Self.profile) }
-    report.add(figure: "add_small_files_per_second", Double(files) / addingSmall)
+    let addingSmall = try Self.seconds { folderEntry = try store.add(path: small.path, profile: Self.profile) }
+    report.add(figure: "add_small_files_per_second", Double(small.files) / addingSmall)
 
     guard let kubo else { return }
     // A copy with other bytes each time: Kubo must not find the blocks of the last run.
@@ -95,8 +95,8 @@ struct ContentBench: AsyncParsableCommand {
     report.add(figure: "get_mib_per_second_of_kubo", bytes / got / 1_048_576)
     report.add(ratio: "get_kubo", got / getting)
     guard run == 1 else { return }
-    let theirSmall = try kubo.add(small)
-    report.add(figure: "add_small_files_per_second_of_kubo", Double(files) / theirSmall.seconds)
+    let theirSmall = try kubo.add(small.path)
+    report.add(figure: "add_small_files_per_second_of_kubo", Double(small.files) / theirSmall.seconds)
     report.add(ratio: "add_small_kubo", theirSmall.seconds / addingSmall)
     if let folderEntry, theirSmall.cid != "\(folderEntry.cid)" {
       throw BenchProcess.Failure(description: "Kubo calls the folder \(theirSmall.cid), we \(folderEntry.cid)")

@@ -151,7 +151,9 @@ struct GatewayBench: AsyncParsableCommand {
         "serve", "--listen", "127.0.0.1:0", "--data-dir", folder.appending(path: "data").path, "--config",
         configuration.path,
       ],
-      log: folder.appending(path: "prsm.log"))
+      log: folder.appending(path: "prsm.log"),
+      // No model of this machine's: the others have none, and loading one takes the processor for a while.
+      environment: ["XDG_CACHE_HOME": folder.appending(path: "cache").path])
     return target("prsm", try await process.listeningAddress(), process)
   }
 

@@ -8,12 +8,15 @@ final class LineProcess: Sendable {
   private let input: FileHandle
   private let output: Mutex<(handle: FileHandle, rest: Data)>
   private let name: String
+  private let log: URL
 
   /// Starts the program; its first line says that it is ready.
   init(_ name: String, _ executable: String, _ arguments: [String], log: URL) throws {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: executable)
     process.arguments = arguments
+    // Where a program writes beside its work, that is beside its log.
+    process.currentDirectoryURL = log.deletingLastPathComponent()
     _ = FileManager.default.createFile(atPath: log.path, contents: nil)
     process.standardError = try FileHandle(forWritingTo: log)
     let toProgram = Pipe()
@@ -24,6 +27,7 @@ final class LineProcess: Sendable {
       throw BenchProcess.Failure(description: "`\(executable)` cannot be started: \(error.localizedDescription)")
     }
     self.name = name
+    self.log = log
     self.process = Mutex(process)
     input = toProgram.fileHandleForWriting
     output = Mutex((fromProgram.fileHandleForReading, Data()))
@@ -43,11 +47,17 @@ final class LineProcess: Sendable {
         }
         let more = output.handle.availableData
         guard !more.isEmpty else {
-          throw BenchProcess.Failure(description: "\(name) ended before it answered; see its log")
+          throw BenchProcess.Failure(description: "\(name) ended before it answered\(lastWords)")
         }
         output.rest.append(more)
       }
     }
+  }
+
+  /// The end of what it wrote to its log, which goes with the folder of the work.
+  private var lastWords: String {
+    let lines = ((try? String(contentsOf: log, encoding: .utf8)) ?? "").split(separator: "\n").suffix(3)
+    return lines.isEmpty ? " and wrote nothing to its log" : ": " + lines.joined(separator: " | ").suffix(600)
   }
 
   /// Sends a command and waits for its answer.

@@ -10,25 +10,41 @@ struct PeerSimulation {
   /// Called with a line of progress.
   var note: (String) -> Void = { _ in }
 
-  /// Runs every part and reports it.
-  func report() -> BenchReport {
+  /// What is simulated.
+  enum Part: String, CaseIterable {
+    /// Nodes that come and go.
+    case churn
+    /// A third of them lost at once.
+    case loss
+    /// A split, and its end.
+    case split
+    /// Liars that hide providers.
+    case liars
+  }
+
+  /// Runs the parts and reports them.
+  func report(_ parts: [Part] = Part.allCases) -> BenchReport {
     var report = BenchReport(bench: "peers")
     report.conditions = [
       "nodes": .integer(nodes), "lookups": .integer(lookups), "seed": .integer(seed),
       "network": "4 to 130 ms one way, 1 % of messages sent again after 250 ms, dials to nobody fail after 3 s",
     ]
-    steady(&report)
-    loss(&report)
-    split(&report)
-    for (name, liars) in [("scattered", Liars.scattered), ("crowding", .crowding)] { sybils(name, liars, &report) }
+    if parts.contains(.churn) { steady(&report) }
+    if parts.contains(.loss) { loss(&report) }
+    if parts.contains(.split) { split(&report) }
+    for (name, liars) in [
+      ("scattered", Liars.scattered), ("crowding", .crowding(networks: 8)), ("crowding_far", .crowding(networks: .max)),
+    ] where parts.contains(.liars) {
+      sybils(name, liars, &report)
+    }
     return report
   }
 
   private enum Liars {
     /// At random places of the space and the network.
     case scattered
-    /// All of them next to the keys that are looked for, and from 8 networks.
-    case crowding
+    /// All of them next to two of the keys that are looked for, and from so many networks.
+    case crowding(networks: UInt64)
   }
 
   private func grown(_ seed: UInt64) -> KademliaSimulation {
@@ -82,10 +98,9 @@ struct PeerSimulation {
     for index in 0..<(nodes / 4) {
       switch liars {
       case .scattered: simulation.join(.sybil)
-      case .crowding:
-        // All that there are, at two of the keys.
+      case .crowding(let networks):
         let key = KademliaKey(hashing: keys[index % 2])
-        simulation.join(.sybil, crowding: (key, 14), group: UInt64(index % 8))
+        simulation.join(.sybil, crowding: (key, 14), group: UInt64(index) % networks)
       }
     }
     simulation.run(for: .seconds(120))

@@ -73,10 +73,7 @@ struct PeerWorker: AsyncParsableCommand {
       try store.flush()
       return ["result": .string("\(added.cid)")]
     case ("pin", 2):
-      let session = bitswap.newSession()
-      var fetch = DAGFetch.Options()
-      fetch.concurrency = 256
-      let report = try await DAGFetch(into: store, from: [session], options: fetch).run(try CID(words[1]))
+      let report = try await DAGFetch(into: store, from: [bitswap]).run(try CID(words[1]))
       try store.flush()
       return ["result": true, "bytes": .integer(Int(clamping: report.bytes))]
     default:

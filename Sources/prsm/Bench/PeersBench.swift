@@ -16,6 +16,7 @@ struct PeersBench: AsyncParsableCommand {
         prsm bench peers --quick
         prsm bench peers --mebibytes 256 --runs 3
         prsm bench peers --simulate --nodes 1000
+        prsm bench peers --simulate --part liars
       """)
 
   @OptionGroup var options: BenchOptions
@@ -25,6 +26,9 @@ struct PeersBench: AsyncParsableCommand {
 
   @Option(help: "Nodes of the simulation.")
   var nodes = 1_000
+
+  @Option(help: "Only this part of the simulation: \(PeerSimulation.Part.names).")
+  var part: PeerSimulation.Part?
 
   @Option(help: "Size of the file, in MiB.")
   var mebibytes = 1_024
@@ -38,14 +42,16 @@ struct PeersBench: AsyncParsableCommand {
     if simulate {
       let size = options.quick ? min(nodes, 100) : max(20, nodes)
       let simulation = PeerSimulation(nodes: size, lookups: options.quick ? 100 : 2_000, note: options.note)
-      options.print(simulation.report())
+      options.print(simulation.report(part.map { [$0] } ?? PeerSimulation.Part.allCases))
       return
     }
     let folder = try BenchPeers.workFolder("peers")
     defer { try? FileManager.default.removeItem(at: folder) }
     let size = options.quick ? min(mebibytes, 16) : max(1, mebibytes)
-    let kubo = BenchPeers.program("kubo/bin/python")
-    if kubo == nil { Output.complain("Kubo is not installed; run `make bench-peers` to compare with it") }
+    // What drives Kubo was installed beside it by a later `make bench-peers` than the first.
+    let isDriven = FileManager.default.fileExists(atPath: BenchPeers.folder.appending(path: "kubo/peer.py").path)
+    let kubo = isDriven ? BenchPeers.program("kubo/bin/python") : nil
+    if kubo == nil { Output.complain("Kubo is not installed whole; run `make bench-peers` to compare with it") }
     var report = BenchReport(bench: "peers")
     report.conditions = [
       "file_mib": .integer(size), "transport": "TCP on loopback, Noise, yamux",
@@ -158,4 +164,8 @@ struct PeersBench: AsyncParsableCommand {
     defer { try? random.close() }
     for _ in 0..<mebibytes { try handle.write(contentsOf: random.read(upToCount: 1 << 20) ?? Data()) }
   }
+}
+
+extension PeerSimulation.Part: ExpressibleByArgument {
+  static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
 }

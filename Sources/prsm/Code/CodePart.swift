@@ -8,11 +8,16 @@ struct CodePart: Sendable {
   private let code: CodeService
   let provider: CodeProvider
 
-  /// - Parameter real: the models of this machine and of upstream APIs.
-  init(engine: LocalModels, real: any ModelProvider) {
-    code = CodeService(engine: engine, others: real)
+  /// - Parameters:
+  ///   - real: the models of this machine and of upstream APIs.
+  ///   - metered: the same, asked on account, call by call.
+  init(engine: LocalModels, real: any ModelProvider, metered: any ModelProvider) {
+    code = CodeService(engine: engine, others: metered)
     provider = CodeProvider(service: code, real: real)
   }
+
+  /// Keeps the account of searches from now on.
+  func use(_ meter: any RequestMeter) { code.use(meter) }
 
   var modules: [any GatewayModule] { [CodeModule(service: code, provider: provider.real)] }
 

@@ -1,7 +1,9 @@
 import CodeGeneration
+import Gateway
 import LlamaEngine
 import ModelInterface
 import Sandbox
+import Synchronization
 
 /// Writes programs with this process's models and sandbox, a few at a time.
 actor CodeService {
@@ -15,6 +17,7 @@ actor CodeService {
   private let engine: LocalModels
   private let others: any ModelProvider
   private let turns: CodeTurns
+  private nonisolated let account = CodeAccount()
   private var sandbox: Sandbox?
   private var isShutDown = false
 
@@ -26,6 +29,9 @@ actor CodeService {
     self.others = others ?? engine
     self.turns = turns
   }
+
+  /// Keeps the account of searches from now on.
+  nonisolated func use(_ meter: any RequestMeter) { account.use(meter) }
 
   /// The sandbox, started when first needed.
   ///
@@ -50,19 +56,44 @@ actor CodeService {
     report: @escaping @Sendable (Event) async -> Void
   ) async throws(GenerationError) -> CodeResult {
     let sandbox = try await openSandbox()
-    let turn = try await turns.take(tenant: context.tenant) { await report(.queued($0)) }
-    do {
-      let isLocal = await engine.models().contains { $0.name == model || $0.aliases.contains(model) }
-      let result =
-        isLocal
-        ? try await Self.search(request, engine, model, context, sandbox, report)
-        : try await Self.searchAbroad(request, others, model, context, sandbox, report)
-      await turns.giveBack(turn)
-      return result
-    } catch {
-      await turns.giveBack(turn)
-      throw Self.translated(error)
+    var model = model
+    var entry: CodeAccount.Entry?
+    if await isLocal(model) {
+      entry = try await account.open(request, model: model, context: context)
+      if let cheaper = entry?.model, cheaper != model {
+        model = cheaper
+        if await !isLocal(cheaper) {
+          // What is asked of others is on account call by call.
+          entry?.withdraw()
+          entry = nil
+        }
+      }
     }
+    do {
+      let turn = try await turns.take(tenant: context.tenant) { await report(.queued($0)) }
+      do {
+        let result =
+          if let entry {
+            try await Self.search(request, engine, model, context, sandbox, entry, report)
+          } else {
+            try await Self.searchAbroad(request, others, model, context, sandbox, report)
+          }
+        await turns.giveBack(turn)
+        await entry?.settle(nil)
+        return result
+      } catch {
+        await turns.giveBack(turn)
+        throw error
+      }
+    } catch {
+      let failure = Self.translated(error)
+      await entry?.settle(failure)
+      throw failure
+    }
+  }
+
+  private nonisolated func isLocal(_ model: String) async -> Bool {
+    await engine.models().contains { $0.name == model || $0.aliases.contains(model) }
   }
 
   /// Ends the sandbox; what runs in it comes to its end.
@@ -75,7 +106,7 @@ actor CodeService {
   @concurrent
   private static func search(
     _ request: CodeRequest, _ engine: LocalModels, _ model: String, _ context: RequestContext, _ sandbox: Sandbox,
-    _ report: @escaping @Sendable (Event) async -> Void
+    _ entry: CodeAccount.Entry, _ report: @escaping @Sendable (Event) async -> Void
   ) async throws -> CodeResult {
     let tokens = try await engine.tokenModel(named: model)
     let bench = try await Workbench(tokens, sequences: request.settings.sequences, context: context)
@@ -85,9 +116,11 @@ actor CodeService {
       clock: { (ContinuousClock.now - start) / .seconds(1) }, report: { await report(.search($0)) })
     do {
       let result = try await search.run()
+      entry.note(read: bench.read, generated: bench.generated)
       await bench.close()
       return result
     } catch {
+      entry.note(read: bench.read, generated: bench.generated)
       await bench.close()
       throw error
     }

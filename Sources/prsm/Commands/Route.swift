@@ -97,6 +97,7 @@ struct RouteEvaluate: AsyncParsableCommand {
       "",
       "APGR over length        [\(Decimals.text(evaluation.overLength.low, 3)), \(Decimals.text(evaluation.overLength.high, 3))] (95 %, paired)",
       "cost saved at 95 %      \(Decimals.text(evaluation.costSavedAt95 * 100, 1)) % (at most \(Decimals.text(evaluation.costSavedAt95Bound * 100, 1)) %, with a perfect judge)",
+      "  with a judge          \(Decimals.text(evaluation.costSavedAt95Judged * 100, 1)) % where it is right 80 times of 100; half is saved from \(Decimals.text(evaluation.judgeNeeded * 100, 0)) of 100",
       "a decision, p99         \(Decimals.text(evaluation.decisionP99Microseconds, 1)) µs",
       evaluation.priorOverlap > 0 && evaluation.priorShare == 0
         ? "built-in prior          left out: it was trained on \(evaluation.priorOverlap) of these records"

@@ -1,3 +1,4 @@
+import Content
 import Foundation
 
 /// What a node is told to do.
@@ -28,6 +29,8 @@ struct Configuration: Sendable {
   var contentLinks: [String: String]
   var contentHosts: [String]
   var contentIsOpen: Bool
+  var contentDNSLink: Bool
+  var nameServers: [NameServer]
   var bodySize: Int
   var outputTokens: Int
   var requestTime: Duration
@@ -75,6 +78,8 @@ struct Configuration: Sendable {
     contentLinks = sources.value(Settings.contentLinks)
     contentHosts = sources.value(Settings.contentHosts)
     contentIsOpen = sources.value(Settings.contentIsOpen)
+    contentDNSLink = sources.value(Settings.contentDNSLink)
+    nameServers = sources.value(Settings.nameServers)
     bodySize = sources.value(Settings.bodySize)
     outputTokens = sources.value(Settings.outputTokens)
     requestTime = sources.value(Settings.requestTime)

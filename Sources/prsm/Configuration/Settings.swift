@@ -1,3 +1,5 @@
+import Content
+
 /// Everything that can be configured.
 enum Settings {
   static let listen = Setting(
@@ -61,7 +63,7 @@ enum Settings {
     "Threads that compute; left out, they are measured when a model is loaded.")
   static let aliases = Setting(
     "models.aliases", Form<String>.word("the name of a model").map(of: "names, each with the model it stands for"),
-    default: [:], "none", "Other names under which models answer, such as `gpt-4o-mini`.")
+    default: [:], "none", "Other names under which models, virtual ones too, answer, such as `gpt-4o-mini`.")
 
   static let upstreams = Setting(
     "upstreams", .upstreams, default: [], "none",
@@ -86,6 +88,14 @@ enum Settings {
   static let contentIsOpen = Setting(
     "content.open", .truth, default: false, "`false`",
     "Whether `/ipfs` and `/ipns` ask for no key: anybody who reaches the port can read what the node holds.")
+
+  static let contentDNSLink = Setting(
+    "content.dnslink", .truth, default: true, "`true`",
+    "Whether domains that `content.links` does not name are asked for their DNSLink.")
+
+  static let nameServers = Setting(
+    "dns.servers", Form<NameServer>.nameServer.list(of: "addresses of name servers", atMost: 8), default: [],
+    "those of `/etc/resolv.conf`", "Where the TXT records of DNSLink and of peers' `dnsaddr` are asked for.")
 
   static let bodySize = Setting(
     "limits.body", .bytes((1 << 10)...(1 << 30)), default: 16 << 20, "16 MiB", "The largest request body.")
@@ -125,6 +135,7 @@ enum Settings {
       defaultModel.outline, preload.outline, memory.outline, cacheTokens.outline, parallel.outline, threads.outline,
       aliases.outline, upstreams.outline, virtualModels.outline,
       contentQuota.outline, contentGateways.outline, contentLinks.outline, contentHosts.outline, contentIsOpen.outline,
+      contentDNSLink.outline, nameServers.outline,
       bodySize.outline, outputTokens.outline, requestTime.outline, connections.outline, shutdownTime.outline,
       logLevel.outline, logFormat.outline,
       traceEndpoint.outline, traceToken.outline, serviceName.outline,

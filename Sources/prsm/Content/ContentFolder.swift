@@ -15,7 +15,10 @@ struct ContentFolder: Sendable {
 
   var store: BlockStore { keeper.store }
 
-  /// Opens it, waiting a little where another command is at work there.
+  /// How long a command waits while others are at work there, of which each holds it in turn.
+  private static let patience: Duration = .seconds(60)
+
+  /// Opens it, waiting where another command is at work there.
   ///
   /// - Throws: ``CommandFailure`` of status `unavailable`.
   static func open(
@@ -26,24 +29,26 @@ struct ContentFolder: Sendable {
     let path = folder.path + "/content"
     var options = BlockStore.Options()
     options.capacity = configuration.contentQuota.map { UInt64($0) }
-    let deadline = ContinuousClock.now + .seconds(10)
+    let deadline = ContinuousClock.now + patience
     while true {
       do throws(ContentError) {
         let store = try BlockStore(folder: path, options: options)
         let gateways = configuration.contentGateways.map { TrustlessGateway(url: $0, fetcher: HTTPFetcher()) }
         let places: [any BlockExchange] = (peers.map { [$0] } ?? []) + gateways
         let links = FixedDomainLinks(configuration.contentLinks)
+        let domains: [any DomainLinkSource] =
+          [links] + (configuration.contentDNSLink ? [DNSLink(DNSResolver(configuration))] : [])
         let records = try RecordFolder(folder: path + "/names")
+        let keeper = ContentKeeper(store: store, uses: UseLedger(folder: path), quota: options.capacity)
+        keeper.makeRoomForAdds(now: now)
         return ContentFolder(
-          keeper: ContentKeeper(
-            store: store, uses: UseLedger(folder: path), quota: options.capacity),
-          blocks: NetworkedBlocks(store, exchanges: places),
-          names: NameResolver(records: [records], domains: links, now: now),
+          keeper: keeper, blocks: NetworkedBlocks(store, exchanges: places),
+          names: NameResolver(records: [records], domains: DomainLinks(domains), now: now),
           records: records, places: places, links: links)
       } catch {
         guard error.code == .busy, ContinuousClock.now < deadline else { throw CommandFailure(error) }
       }
-      do { try await Task.sleep(for: .milliseconds(50)) } catch { throw .unavailable("cancelled") }
+      do { try await Task.sleep(for: .milliseconds(Int.random(in: 10...30))) } catch { throw .unavailable("cancelled") }
     }
   }
 

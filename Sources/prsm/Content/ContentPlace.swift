@@ -10,11 +10,20 @@ protocol ContentPlace: Sendable {
   /// Blocks by their names, fetched from elsewhere where the place does that.
   var blocks: any BlockSource { get }
 
+  /// Refuses an add of so many bytes that cannot fit, before anything of it is written.
+  ///
+  /// - Parameter rehearse: does the add into a sink that keeps nothing.
+  func checkRoom(
+    for bytes: UInt64, _ rehearse: @escaping @Sendable (any BlockSink) throws(ContentError) -> Void
+  ) async throws(CommandFailure)
+
   /// Puts what `work` makes there, safe from collection meanwhile, and keeps `roots` of it.
   ///
-  /// - Parameter pin: the pins' name; nil keeps nothing.
+  /// - Parameters:
+  ///   - pin: the pins' name; nil keeps nothing.
+  ///   - isWhole: whether `work` makes everything below the roots, so that nobody need look whether it is all there.
   func adding<Value: Sendable>(
-    pin: String?, roots: @escaping @Sendable (Value) -> [CID],
+    pin: String?, isWhole: Bool, roots: @escaping @Sendable (Value) -> [CID],
     _ work: @escaping @Sendable (any BlockSink) throws(ContentError) -> Value
   ) async throws(CommandFailure) -> Value
 
@@ -105,7 +114,7 @@ struct LocalContent: ContentPlace {
   private var now: Int64 { ContentFolder.now() }
 
   func adding<Value: Sendable>(
-    pin: String?, roots: @escaping @Sendable (Value) -> [CID],
+    pin: String?, isWhole: Bool, roots: @escaping @Sendable (Value) -> [CID],
     _ work: @escaping @Sendable (any BlockSink) throws(ContentError) -> Value
   ) async throws(CommandFailure) -> Value {
     let (folder, now) = (folder, now)
@@ -116,9 +125,23 @@ struct LocalContent: ContentPlace {
         let value = try work(folder.store)
         try folder.store.flush()
         if let pin {
-          for root in roots(value) { try folder.keeper.keep(Pin(root, name: pin), now: now) }
+          for root in roots(value) {
+            let pin = Pin(root, name: pin)
+            if isWhole { try folder.keeper.keepAdded(pin) } else { try folder.keeper.keep(pin, now: now) }
+          }
         }
         return value
+      }
+    }
+  }
+
+  func checkRoom(
+    for bytes: UInt64, _ rehearse: @escaping @Sendable (any BlockSink) throws(ContentError) -> Void
+  ) async throws(CommandFailure) {
+    let (keeper, now) = (folder.keeper, now)
+    try await content { () async throws(ContentError) in
+      try await BlockingWork.run { () throws(ContentError) in
+        try keeper.checkRoom(for: bytes, now: now, rehearse: rehearse)
       }
     }
   }

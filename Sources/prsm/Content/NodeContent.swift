@@ -70,7 +70,7 @@ struct NodeContent: ContentPlace {
   }
 
   func adding<Value: Sendable>(
-    pin: String?, roots: @escaping @Sendable (Value) -> [CID],
+    pin: String?, isWhole: Bool, roots: @escaping @Sendable (Value) -> [CID],
     _ work: @escaping @Sendable (any BlockSink) throws(ContentError) -> Value
   ) async throws(CommandFailure) -> Value {
     guard let session = try await call(.POST, "/sessions")["session"]?.string else {
@@ -99,6 +99,14 @@ struct NodeContent: ContentPlace {
       _ = try? await call(.DELETE, "/sessions/\(session)")
       throw error
     }
+  }
+
+  func checkRoom(
+    for bytes: UInt64, _ rehearse: @escaping @Sendable (any BlockSink) throws(ContentError) -> Void
+  ) async throws(CommandFailure) {
+    // What of it is there already only the node knows. It makes room, or refuses, while it is being sent.
+    guard let quota = try await usage()["quota"]?.integer, bytes > UInt64(quota) else { return }
+    throw .unavailable("this takes \(bytes) bytes, and the node's quota is \(quota); raise content.quota there")
   }
 
   func usage() async throws(CommandFailure) -> JSONValue { try await call(.GET, "") }

@@ -15,6 +15,8 @@ struct NodeMeter: RequestMeter {
 
   func reserveNow(_ work: MeteredWork) throws(GenerationError) -> (any MeterReservation)? {
     switch work.kind {
+    // A search takes seconds; its reservation may wait.
+    case .search: return nil
     case .embedding(let request):
       let account = metering.account(of: work.principal.tenant)
       let metered = MeteredRequest(request, account: account, estimate: metering.meter.policy.estimate)
@@ -31,6 +33,13 @@ struct NodeMeter: RequestMeter {
   func reserve(_ work: MeteredWork) async throws(GenerationError) -> any MeterReservation {
     let account = metering.account(of: work.principal.tenant)
     switch work.kind {
+    case .search(let request, let reads):
+      var metered = MeteredRequest(request, account: account, estimate: metering.meter.policy.estimate)
+      metered.promptTokens = reads
+      let grant = try Self.grant(await decide(metered))
+      var admission = Admission()
+      if grant.model != request.model { admission.model = grant.model }
+      return NodeReservation(grant, admission: admission, metering: metering)
     case .embedding(let request):
       let metered = MeteredRequest(request, account: account, estimate: metering.meter.policy.estimate)
       return NodeReservation(
@@ -108,6 +117,7 @@ struct NodeMeter: RequestMeter {
 
   private func metered(_ request: GenerationRequest, _ account: Account, _ route: RouteTicket?) -> MeteredRequest {
     var metered = MeteredRequest(request, account: account, estimate: metering.meter.policy.estimate)
+    metered.model = metering.target(of: request.model)
     if let route {
       metered.model = route.model
       // Its parts are set aside and settled by themselves.
@@ -141,7 +151,7 @@ struct NodeMeter: RequestMeter {
       admission.headers.append(("x-prsm-budget", "downgraded; model=\(grant.model)"))
     }
     // The answer of a cheaper model, taken for want of money, is no answer to be given again.
-    guard let cached, grant.model == route?.model ?? request.model else {
+    guard let cached, grant.model == route?.model ?? metering.target(of: request.model) else {
       return NodeReservation(grant, admission: admission, metering: metering, route: route, routing: routing)
     }
     metering.cache.missed()
@@ -264,13 +274,30 @@ final class NodeReservation: MeterReservation {
     finish(settlement, use)
   }
 
+  func withdraw() {
+    grant.withdraw()
+  }
+
   private func use(_ settlement: Settlement) -> MeteredUse {
     // An answer that took nothing is one whose provider did not say what it took.
     let isReported = settlement.outcome != .finished || settlement.usage.totalTokens > 0
-    return MeteredUse(
+    var use = MeteredUse(
       outcome: UsageEvent.Outcome(rawValue: settlement.outcome.rawValue) ?? .failed, model: settlement.model,
       provider: settlement.provider, usage: isVirtual(settlement) ? Usage() : settlement.usage,
       isExact: settlement.isExact && isReported || isVirtual(settlement))
+    use.parts += settlement.others.map { Self.part($0, beside: settlement) }
+    return use
+  }
+
+  /// What an attempt took that was not the answer. Of one that reported nothing, the prompt was as long as that of the
+  /// answer, and where nothing could be seen of it, so was all it wrote.
+  private static func part(_ attempt: SideAttempts.Attempt, beside settlement: Settlement) -> MeteredUse.Part {
+    var usage = attempt.usage ?? Usage(completionTokens: settlement.usage.completionTokens)
+    if !attempt.isExact, usage.promptTokens == 0, settlement.isExact, settlement.model == attempt.model {
+      usage.promptTokens = settlement.usage.promptTokens
+    }
+    return MeteredUse.Part(
+      model: attempt.model, provider: attempt.provider, usage: usage, isExact: attempt.isExact)
   }
 
   /// A model made of others has settled its parts by themselves.

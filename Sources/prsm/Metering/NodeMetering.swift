@@ -22,14 +22,26 @@ final class NodeMetering: Sendable {
   /// what the dearest of them may.
   private final class NameResolution: Sendable {
     private let names: Mutex<[String: [String]]>
+    private let aliases: Mutex<[String: String]>
 
     init(_ configuration: Configuration) {
       names = Mutex(Self.names(configuration))
+      aliases = Mutex(Self.aliases(configuration))
     }
 
     func update(_ configuration: Configuration) {
       let next = Self.names(configuration)
       names.withLock { $0 = next }
+      let others = Self.aliases(configuration)
+      aliases.withLock { $0 = others }
+    }
+
+    func target(of name: String) -> String { aliases.withLock { $0[name] } ?? name }
+
+    /// Names of upstream models, which know themselves by their own name only.
+    private static func aliases(_ configuration: Configuration) -> [String: String] {
+      let known = Set(configuration.upstreams.flatMap { $0.models.map(\.name) })
+      return configuration.aliases.filter { known.contains($0.value) && !known.contains($0.key) }
     }
 
     func models(of name: String) -> [String] { names.withLock { $0[name] } ?? [name] }
@@ -105,6 +117,9 @@ final class NodeMetering: Sendable {
     if cache.policy != configuration.cost.cache { cache.policy = configuration.cost.cache }
   }
 
+  /// The upstream model that an alias stands for; any other name stands for itself.
+  func target(of name: String) -> String { resolution.target(of: name) }
+
   /// On whose account requests of a tenant run.
   func account(of tenant: String) -> Account {
     let payer = payer(tenant)
@@ -139,6 +154,7 @@ final class NodeMetering: Sendable {
         }
       }
       if let answers {
+        group.addTask { await self.followPurges(of: answers) }
         group.addTask {
           while !Task.isCancelled {
             do { try await Task.sleep(for: .seconds(60)) } catch { return }
@@ -148,6 +164,19 @@ final class NodeMetering: Sendable {
         }
       }
       await group.waitForAll()
+    }
+  }
+
+  /// Forgets what is in memory whenever any replica was told to forget answers.
+  private func followPurges(of answers: PostgresAnswers) async {
+    var known: Int64?
+    while !Task.isCancelled {
+      // While the database is away nobody can purge.
+      if let count = try? await answers.purges() {
+        if let known, known != count { cache.purge() }
+        known = count
+      }
+      do { try await Task.sleep(for: .seconds(1)) } catch { return }
     }
   }
 }

@@ -29,6 +29,8 @@ final class LiveConfiguration: Sendable {
     var configuration: Configuration
     var endpoints: [UpstreamEndpoint]
     var status: Status
+    /// Whether the file in force says nothing.
+    var isEmpty: Bool
   }
 
   let file: String
@@ -65,7 +67,7 @@ final class LiveConfiguration: Sendable {
       State(
         configuration: configuration,
         endpoints: try Upstreams.endpoints(configuration.upstreams, environment: environment),
-        status: Status(since: NodeStore.now())))
+        status: Status(since: NodeStore.now()), isEmpty: Self.isEmpty(file)))
   }
 
   var configuration: Configuration { state.withLock(\.configuration) }
@@ -107,6 +109,12 @@ final class LiveConfiguration: Sendable {
   /// Reads everything again and puts it in force.
   func reload(_ reason: String) async {
     logger.info("reading the configuration again", metadata: ["file": "\(file)", "reason": "\(reason)"])
+    // An editor that was stopped while it wrote leaves an empty file, which would take everything away.
+    let isEmpty = Self.isEmpty(file)
+    if reason != Self.signal, isEmpty, !state.withLock(\.isEmpty) {
+      return complain(
+        "\(file) is empty; the last configuration stays in force. Where that is meant, send SIGHUP or write `{}`")
+    }
     do throws(CommandFailure) {
       let next = try origin.load(environment: environment)
       let endpoints = try Upstreams.endpoints(next.upstreams, environment: environment)
@@ -121,6 +129,7 @@ final class LiveConfiguration: Sendable {
       state.withLock { state in
         state.configuration = next
         state.endpoints = endpoints
+        state.isEmpty = isEmpty
         state.status = Status(
           generation: state.status.generation + 1, since: NodeStore.now(), problem: nil, needsRestart: waiting)
       }
@@ -142,6 +151,11 @@ final class LiveConfiguration: Sendable {
     guard !models.isEmpty else { return }
     logger.warning(
       "upstream models without a price count as free", metadata: ["models": "\(models.joined(separator: ", "))"])
+  }
+
+  private static func isEmpty(_ file: String) -> Bool {
+    guard let bytes = FileManager.default.contents(atPath: file) else { return false }
+    return bytes.allSatisfy { $0 <= 0x20 }
   }
 
   private func complain(_ problem: String) {

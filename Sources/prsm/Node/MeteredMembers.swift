@@ -10,6 +10,7 @@ final class MeteredMembers: ModelProvider {
     var meter: any RequestMeter
     var provider: any ModelProvider
     var prices: @Sendable () -> PriceList
+    var judged: @Sendable (_ model: String, _ question: String, _ quality: Double) -> Void
   }
 
   private let members: any ModelProvider
@@ -21,11 +22,19 @@ final class MeteredMembers: ModelProvider {
 
   /// The account is made of the providers, and so comes after them.
   ///
-  /// - Parameter provider: answers for whatever the account admits a call as: routing may choose any model.
+  /// - Parameters:
+  ///   - provider: answers for whatever the account admits a call as: routing may choose any model.
+  ///   - judged: hears what judges give the answers of members.
   func use(
-    _ meter: any RequestMeter, provider: any ModelProvider, prices: @escaping @Sendable () -> PriceList
+    _ meter: any RequestMeter, provider: any ModelProvider, prices: @escaping @Sendable () -> PriceList,
+    judged: @escaping @Sendable (String, String, Double) -> Void = { _, _, _ in }
   ) {
-    books.withLock { $0 = Books(meter: meter, provider: provider, prices: prices) }
+    books.withLock { $0 = Books(meter: meter, provider: provider, prices: prices, judged: judged) }
+  }
+
+  /// Passes on what a judge gave a member's answer to a question, 0 to 1.
+  func judged(_ model: String, question: String, quality: Double) {
+    books.withLock { $0 }?.judged(model, question, quality)
   }
 
   /// What tokens cost, in 10^-12 of the currency.
@@ -43,14 +52,16 @@ final class MeteredMembers: ModelProvider {
 
   func generate(_ request: GenerationRequest) async throws(GenerationError) -> GenerationStream {
     guard let books = books.withLock({ $0 }) else { return try await members.generate(request) }
+    var request = request
+    let others = SideAttempts()
+    request.context.sideAttempts = others
     let work = MeteredWork(kind: .generation(request), principal: Principal(tenant: request.context.tenant))
     let meter = books.meter
     let reservation = if let ready = try meter.reserveNow(work) { ready } else { try await meter.reserve(work) }
     let admission = reservation.admission
-    var request = request
     if let model = admission.model { request.model = model }
     request.fallbacks = admission.fallbacks
-    var call = MemberAccount(reservation, recordsEvents: admission.recordsEvents)
+    var call = MemberAccount(reservation, others, recordsEvents: admission.recordsEvents)
     do throws(GenerationError) {
       let answer: GenerationStream
       if let known = admission.answer {
@@ -94,14 +105,16 @@ final class MeteredMembers: ModelProvider {
 /// What is known of one call of a member, and its settlement.
 private struct MemberAccount: Sendable {
   private let reservation: any MeterReservation
+  private let others: SideAttempts
   private let recordsEvents: Bool
   private var start: GenerationStart?
   private var events: [GenerationEvent] = []
   private var pieces = 0
   private(set) var completion: Completion?
 
-  init(_ reservation: any MeterReservation, recordsEvents: Bool) {
+  init(_ reservation: any MeterReservation, _ others: SideAttempts, recordsEvents: Bool) {
     self.reservation = reservation
+    self.others = others
     self.recordsEvents = recordsEvents
   }
 
@@ -118,14 +131,15 @@ private struct MemberAccount: Sendable {
   mutating func settle(_ error: GenerationError?) async {
     let outcome: Settlement.Outcome =
       completion != nil ? .finished : error.map { $0.kind == .cancelled ? .cancelled : .failed } ?? .failed
-    let settlement = Settlement(
+    var settlement = Settlement(
       outcome: outcome, model: start?.model, provider: start?.provider,
       usage: completion?.usage ?? Usage(completionTokens: pieces), isExact: completion != nil,
       failure: outcome == .failed ? error?.kind : nil, events: recordsEvents && completion != nil ? events : nil)
+    settlement.others = others.take()
     if reservation.settleNow(settlement) { return }
-    let reservation = reservation
+    let (reservation, last) = (reservation, settlement)
     // Unstructured so that the account is kept although this task may be cancelled: it inherits no cancellation.
-    await Task { await reservation.settle(settlement) }.value
+    await Task { await reservation.settle(last) }.value
   }
 }
 

@@ -5,6 +5,7 @@ import LlamaEngine
 import Logging
 import ModelCatalog
 import ModelInterface
+import Orchestration
 import Providers
 import ServiceLifecycle
 import Synchronization
@@ -76,7 +77,10 @@ struct Node {
       database: database, providers: providers, virtual: virtual, upstreams: upstreams, metrics: metrics, logger: logger
     )
     let front = RoutedProvider(providers.all, routing: account.routing)
-    virtual.members.use(account.meter, provider: front) { account.metering.configuration.prices }
+    virtual.members.use(
+      account.meter, provider: front, prices: { account.metering.configuration.prices },
+      judged: { account.routing.judged($0, question: $1, quality: $2) })
+    providers.code.use(account.meter)
     let gateway = try gateway(
       providers, front, [virtual.module] + (peers.map { [$0.module] } ?? []) + (inference.map { [$0.module] } ?? []),
       authenticator, readiness, account, database, observation, content
@@ -135,7 +139,7 @@ struct Node {
   private func checkNames(_ models: ModelFolder) async throws(CommandFailure) {
     let known =
       try await models.models().flatMap { [$0.name] + $0.aliases }
-      + configuration.upstreams.flatMap { $0.models.map(\.name) }
+      + configuration.upstreams.flatMap { $0.models.map(\.name) } + configuration.virtualModels.map(\.model.name)
     let wanted =
       [(Settings.defaultModel.path, configuration.defaultModel)]
       + configuration.preload.map { (Settings.preload.path, Optional($0)) }

@@ -21,17 +21,18 @@ struct NodeProviders: Sendable {
     self.engine = engine
     real = Self.real(engine: engine, upstreams: upstreams, peers: peers)
     // Models that are made of others are providers over `real`, and stand beside it.
-    let code = CodePart(engine: engine, real: real)
+    let code = CodePart(engine: engine, real: real, metered: virtual.members)
     self.code = code
     all = ModelDirectory(
       [real, virtual.provider, code.provider],
       owner: { CodeProvider.inner(of: $0) != nil ? 2 : virtual.isVirtual($0) ? 1 : 0 })
-    isVirtual = { virtual.isVirtual($0) }
+    isVirtual = { virtual.isVirtual($0) || CodeProvider.inner(of: $0) != nil }
   }
 
   /// The models of this machine and of its peers, then those of upstream APIs.
   static func real(engine: LocalModels, upstreams: Upstreams, peers: PeerModelProvider? = nil) -> ModelDirectory {
     let upstream = upstreams.provider
+    let peers = peers?.beside { (await engine.models() + upstream.models()).map(\.name) }
     let near: any ModelProvider = peers.map { NeighborlyProvider(local: engine, peers: $0) } ?? engine
     return ModelDirectory([near, upstream], owner: { upstream.answers(for: $0) ? 1 : nil }, fallback: peers)
   }

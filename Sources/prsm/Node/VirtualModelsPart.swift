@@ -31,6 +31,7 @@ struct VirtualModelsPart: Sendable {
     var services = OrchestrationServices(members: members) { Int(Date().timeIntervalSince1970 * 1_000) }
     services.price = { members.price(of: $0, provider: $1, $2) }
     services.review = { reviews.add($0) }
+    services.judged = { members.judged($0, question: $1, quality: $2) }
     self.local = local
     self.environment = environment
     self.members = members
@@ -72,7 +73,7 @@ struct VirtualModelsPart: Sendable {
     known += models.flatMap(\.members).filter { $0 == "auto" || $0.hasPrefix("auto:") }
     let names = known
     do throws(VirtualModelSet.Problem) {
-      return try VirtualModelSet(models, known: Set(names))
+      return try VirtualModelSet(models, known: Set(names), aliases: configuration.aliases)
     } catch {
       let missing = models.first { $0.name == error.model }?.members.first { member in
         !names.contains(member) && !models.contains { $0.name == member }

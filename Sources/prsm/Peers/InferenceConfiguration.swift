@@ -14,6 +14,7 @@ struct InferenceConfiguration: Sendable {
   var completionPrice: Int
   var usesMDNS: Bool
   var relays: Bool
+  var reachable: String
   var dhtMode: String
 
   init(_ sources: inout ConfigurationSources) {
@@ -29,6 +30,7 @@ struct InferenceConfiguration: Sendable {
     completionPrice = sources.value(InferenceSettings.completionPrice)
     usesMDNS = sources.value(InferenceSettings.usesMDNS)
     relays = sources.value(InferenceSettings.relays)
+    reachable = sources.value(InferenceSettings.reachable)
     dhtMode = sources.value(InferenceSettings.dhtMode)
   }
 
@@ -57,6 +59,9 @@ enum InferenceSettings {
   static let relays = Setting(
     "peers.relay", .truth, default: false, "`false`",
     "Whether the node passes bytes on between peers that cannot reach each other, within bounds.")
+  static let reachable = Setting(
+    "peers.reachable", .oneOf(["auto", "yes", "no"]), default: "auto", "`auto`: peers are asked",
+    "Whether peers can reach this node. One that they cannot reach takes places at relays among its peers.")
   static let isOn = Setting(
     "peers.inference.use", .truth, default: true, "`true`",
     "Whether models of peers can be asked for by name here. Prompts for them leave this machine.")
@@ -89,7 +94,8 @@ enum InferenceSettings {
     "What a token of an answer costs peers, in base units of FTNS.")
 
   static let all: [SettingOutline] = [
-    usesMDNS.outline, dhtMode.outline, relays.outline, isOn.outline, serves.outline, slots.outline, region.outline,
+    usesMDNS.outline, dhtMode.outline, relays.outline, reachable.outline, isOn.outline, serves.outline, slots.outline,
+    region.outline,
     regions.outline,
     checkPercent.outline, probeInterval.outline, stallTime.outline, promptPrice.outline, completionPrice.outline,
   ]

@@ -57,7 +57,7 @@ struct InferenceModule: GatewayModule {
       "answered": .integer(counts.answered), "resumed": .integer(counts.resumed),
       "checks": .integer(checks.checks), "disagreements": .integer(checks.disagreements), "serving": serving,
       "dht_peers": .integer(part.tables.map(\.peerCount).max() ?? 0),
-      "receipts": .integer(part.receipts.receiptCount),
+      "receipts": .integer(part.receipts.receiptCount), "reachability": part.reachability.overview,
     ]
   }
 

@@ -23,10 +23,7 @@ struct InferencePart: Sendable {
   let inference: InferenceService
   let receipts: ReceiptStore
   private let mdns: MDNSService?
-  /// Whether others can reach this node, as they say.
-  let reachability: AutoNATService
-  private let relayClient: RelayClient
-  private let relayServer: RelayServer?
+  let reachability: ReachabilityPart
 
   /// - Parameters:
   ///   - local: what answers for peers; only this machine's own models.
@@ -62,10 +59,7 @@ struct InferencePart: Sendable {
       receipts: receipts, catalog: { await catalog.offers() }, clock: now,
       log: { sentence in logger.notice("\(sentence)") })
     let seconds: @Sendable () -> UInt64 = { UInt64(max(0, Date().timeIntervalSince1970)) }
-    reachability = AutoNATService(host: host)
-    relayClient = RelayClient(host: host, seconds: seconds)
-    relayServer = configuration.relays ? RelayServer(host: host, seconds: seconds) : nil
-    host.addTransport(relayClient)
+    reachability = ReachabilityPart(host: host, configuration: configuration, seconds: seconds, logger: logger)
     mdns = configuration.usesMDNS ? MDNSService(host: host, logger: logger) : nil
   }
 

@@ -8,6 +8,10 @@ final class PeersExchange: BlockExchange {
   private let bitswap = Mutex<Bitswap?>(nil)
 
   var name: String { "peers" }
+  var verifies: Bool { true }
+  var width: Int { Bitswap.sessionWidth }
+
+  func session() -> any BlockExchange { bitswap.withLock { $0 }?.session() ?? self }
 
   func set(_ bitswap: Bitswap) { self.bitswap.withLock { $0 = bitswap } }
 

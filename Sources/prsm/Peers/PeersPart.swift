@@ -25,9 +25,11 @@ struct PeersPart: Sendable {
   ///   - blocks: what peers are served from; what comes from them is put by whoever asked.
   /// - Throws: ``CommandFailure`` of status `usage` where the network key cannot be read.
   init(
-    _ settings: PeersConfiguration, secret: [UInt8], blocks: any LocalBlocks, dataDir: String, logger: Logger
+    _ settings: PeersConfiguration, secret: [UInt8], blocks: any LocalBlocks, dataDir: String, resolver: DNSResolver,
+    logger: Logger
   ) throws(CommandFailure) {
     var options = HostOptions()
+    options.resolver = resolver
     options.listen = settings.listen
     options.announce = settings.announce
     options.allowed = settings.allowed.isEmpty ? nil : Set(settings.allowed)
@@ -70,29 +72,24 @@ struct PeersPart: Sendable {
       .init("prsm_bitswap_duplicates_total", help: "Blocks that came though nobody waited for them.", kind: .counter) {
         Double(bitswap.duplicates)
       })
-    for name in host.handledProtocols {
-      let traffic = host.traffic(of: name)
-      let directions: [(String, @Sendable () -> Double?, @Sendable () -> Double?)] = [
-        (
-          "in", { Double(traffic.bytesIn.load(ordering: .relaxed)) },
-          { Double(traffic.streamsIn.load(ordering: .relaxed)) }
-        ),
-        (
-          "out", { Double(traffic.bytesOut.load(ordering: .relaxed)) },
-          { Double(traffic.streamsOut.load(ordering: .relaxed)) }
-        ),
-      ]
-      for (direction, bytes, streams) in directions {
-        let labels = [(name: "protocol", value: name), (name: "direction", value: direction)]
-        metrics.add(
-          .init(
-            "prsm_peer_bytes_total", help: "Bytes of streams, by protocol.", kind: .counter, labels: labels, read: bytes
-          ))
-        metrics.add(
-          .init(
-            "prsm_peer_streams_total", help: "Streams opened, by protocol.", kind: .counter, labels: labels,
-            read: streams))
-      }
+    func byProtocol(
+      _ name: String, _ help: String, _ read: @escaping @Sendable (ProtocolTraffic) -> (in: UInt64, out: UInt64)
+    ) {
+      metrics.add(
+        MetricsRegistry.Readings(name, help: help, kind: .counter, labels: ["protocol", "direction"]) {
+          host.traffic.flatMap { (name, traffic) -> [(values: [String], value: Double)] in
+            let (incoming, outgoing) = read(traffic)
+            return [
+              (values: [name, "in"], value: Double(incoming)), (values: [name, "out"], value: Double(outgoing)),
+            ]
+          }
+        })
+    }
+    byProtocol("prsm_peer_bytes_total", "Bytes of streams, by protocol.") {
+      ($0.bytesIn.load(ordering: .relaxed), $0.bytesOut.load(ordering: .relaxed))
+    }
+    byProtocol("prsm_peer_streams_total", "Streams opened, by protocol and by who opened them.") {
+      ($0.streamsIn.load(ordering: .relaxed), $0.streamsOut.load(ordering: .relaxed))
     }
   }
 }
@@ -172,8 +169,7 @@ extension PeersPart {
     guard configuration.peers.isOn else { return nil }
     let part = try PeersPart(
       configuration.peers, secret: identity.secret, blocks: store,
-      dataDir: DataFolder(path: configuration.dataDir).path,
-      logger: logger)
+      dataDir: DataFolder(path: configuration.dataDir).path, resolver: DNSResolver(configuration), logger: logger)
     exchange.set(part.bitswap)
     part.addMetrics(to: metrics)
     return part

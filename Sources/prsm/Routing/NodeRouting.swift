@@ -201,13 +201,15 @@ final class NodeRouting: Sendable {
     }
   }
 
-  /// Takes a judgement into account that was made by a part of the node, such as a judge of a cascade.
-  func learn(model: String, quality: Double, source: QualityFeedback.Source, prompt: String) {
-    let features = PromptFeatures(prompt)
+  /// Takes into account what the judge of a virtual model gave a member's answer, 0 to 1. Names that stand for a choice or
+  /// for several models are no models, and learn nothing.
+  func judged(_ model: String, question: String, quality: Double) {
+    guard !isRouted(model), !isVirtual(model) else { return }
+    let features = PromptFeatures(question)
     state.withLock { state in
       let head = state.configuration.models[model]?.predictedAs
       state.router.learn(
-        QualityFeedback(model: model, quality: quality, source: source), features: features, head: head)
+        QualityFeedback(model: model, quality: quality, source: .judge), features: features, head: head)
       state.hasChanged = true
     }
   }

@@ -148,5 +148,24 @@ extension GatewayConformance {
         #expect(try await node.get("/v1/models", host: domain).status == 404)
       }
     }
+
+    @Test func `a DNSLink to an IPNS name leads on to what the name's record says, whichever form the name has`()
+      async throws
+    {
+      try await ConformanceNode.with { node in
+        for entry in ["dnslink-over-ipns", "dnslink-over-ipns-cidv1"] {
+          let domain = try #require(node.domains[entry])
+          let label = domain.replacing("-", with: "--").replacing(".", with: "-")
+          for answer in [
+            try await node.get("/", host: domain), try await node.get("/ipns/\(domain)"),
+            try await node.get("/", host: "\(label).ipns.\(ConformanceNode.host)"),
+          ] {
+            #expect(answer.status == 200)
+            #expect(answer.body == "hello\n")
+            #expect(answer.header("cache-control")?.contains("immutable") == false)
+          }
+        }
+      }
+    }
   }
 }

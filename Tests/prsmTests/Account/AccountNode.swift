@@ -23,6 +23,7 @@ struct AccountNode {
   let metering: NodeMetering
   let routing: NodeRouting
   let store: any UsageStore
+  let meter: NodeMeter
 
   /// A model of the scripted provider.
   static func model(_ name: String, contextLength: Int? = 8_192) -> ModelDescriptor {
@@ -71,10 +72,11 @@ struct AccountNode {
     settings.drainTime = .seconds(5)
     settings.requests.outputTokens = configuration.outputTokens
     var services = GatewayServices(provider: RoutedProvider(provider, routing: routing), logger: logger)
-    services.meter = NodeMeter(metering: metering, routing: routing) { model, text throws(GenerationError) in
+    let meter = NodeMeter(metering: metering, routing: routing) { model, text throws(GenerationError) in
       let request = EmbeddingRequest(model: model, inputs: [.text(text)], context: RequestContext(requestID: "e"))
       return try await provider.embed(request).vectors.first ?? []
     }
+    services.meter = meter
     services.modules = [UsageModule(metering: metering), RoutesModule(routing: routing)]
     services.authenticator = authenticator
     let (ports, continuation) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingOldest(1))
@@ -86,7 +88,8 @@ struct AccountNode {
         try await group.run()
       }
       let port = try #require(await ports.first { _ in true }, "the gateway did not start")
-      let node = AccountNode(port: port, provider: provider, metering: metering, routing: routing, store: store)
+      let node = AccountNode(
+        port: port, provider: provider, metering: metering, routing: routing, store: store, meter: meter)
       var failure: (any Error)?
       do { try await body(node) } catch { failure = error }
       await group.triggerGracefulShutdown()

@@ -70,7 +70,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "upstreams: [", "upstreems: {}\n", first + "prices2: {}\n", first.replacing("input: 1", with: "input: free"),
+    "", " \n", "upstreams: [", "upstreems: {}\n", first + "prices2: {}\n",
+    first.replacing("input: 1", with: "input: free"),
     first + "budgets:\n  - { for: planet, per: day, limit: 1 }\n",
     first + "routing:\n  predictor: /nowhere/predictor.prsm\n",
     first.replacing("models: [a]", with: "models: [a]\n    api-key: {env: NOT_SET}"),
@@ -87,6 +88,20 @@ import Testing
       try Self.first.write(toFile: path, atomically: true, encoding: .utf8)
       await live.reload("test")
       #expect(live.status.problem == nil && live.status.generation == 2)
+    }
+  }
+
+  @Test(arguments: ["{}", "# nothing\n"]) func aFileThatSaysThatItIsMeantToSayNothingTakesEffect(
+    text: String
+  ) async throws {
+    try await Self.with(Self.first) { live, upstreams, _, _, path in
+      try text.write(toFile: path, atomically: true, encoding: .utf8)
+      await live.reload("test")
+      #expect(live.status.problem == nil && live.status.generation == 2)
+      #expect(!upstreams.provider.answers(for: "a"))
+      try "".write(toFile: path, atomically: true, encoding: .utf8)
+      await live.reload(LiveConfiguration.signal)
+      #expect(live.status.problem == nil && live.status.generation == 3)
     }
   }
 

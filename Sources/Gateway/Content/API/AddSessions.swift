@@ -5,7 +5,7 @@ import Multiformats
 /// more.
 actor AddSessions {
   /// Adds at a time, and files that are being sent at a time in all of them.
-  static let maximumSessions = 64
+  static let maximumSessions = 512
   static let maximumFiles = 32
   /// After how long an add that nobody goes on with is given up.
   static let idleTime: Duration = .seconds(600)

@@ -26,6 +26,7 @@ extension BlockStore.Verified {
     [
       "checked": .integer(checked), "repaired": .array(repaired.map { .string("\($0)") }),
       "damaged": .array(damaged.map { .string("\($0)") }), "unnamed": .integer(unnamed),
+      "mended_files": .array(mendedFiles.map { .string($0) }),
     ]
   }
 }

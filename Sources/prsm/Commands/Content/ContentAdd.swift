@@ -145,7 +145,8 @@ struct ContentAdd: AsyncParsableCommand {
     let done = ByteCounter()
     let told: @Sendable (Int) -> Void = { count in progress.update(bytes: done.add(count), of: total) }
     let isPlain = path != "-" && readers.isEmpty
-    let work: @Sendable (any BlockSink) throws(ContentError) -> AddedEntry = { (sink) throws(ContentError) in
+    let work: @Sendable (any BlockSink, @escaping @Sendable (Int) -> Void) throws(ContentError) -> AddedEntry = {
+      (sink, told) throws(ContentError) in
       if isPlain { return try PathImport.add(full, profile: profile, to: sink, progress: told) }
       let input = try InputFile(path == "-" ? nil : full)
       let read: @Sendable (UnsafeMutableRawBufferPointer) throws(ContentError) -> Int = {
@@ -156,11 +157,17 @@ struct ContentAdd: AsyncParsableCommand {
     }
     guard let place else {
       return try await content { () async throws(ContentError) in
-        try await BlockingWork.run { () throws(ContentError) in try work(DiscardingSink()) }
+        try await BlockingWork.run { () throws(ContentError) in try work(DiscardingSink(), told) }
       }
     }
     let pin = noPin ? nil : pinName ?? String(decoding: name.utf8.prefix(256), as: UTF8.self)
-    return try await place.adding(pin: pin, roots: { [$0.cid] }, work)
+    if isThere {
+      let expected = try await content { () throws(ContentError) in try PathImport.size(of: full, profile: profile) }
+      try await place.checkRoom(for: expected) { (sink) throws(ContentError) in _ = try work(sink, { _ in }) }
+    }
+    return try await place.adding(pin: pin, isWhole: true, roots: { [$0.cid] }) { (sink) throws(ContentError) in
+      try work(sink, told)
+    }
   }
 }
 

@@ -37,7 +37,7 @@ struct ContentImport: AsyncParsableCommand {
       defer { progress.finish() }
       let done = ByteCounter()
       let roots: @Sendable (CARTransfer.Imported) -> [CID] = { $0.roots }
-      let report = try await place.adding(pin: noPin ? nil : "", roots: roots) {
+      let report = try await place.adding(pin: noPin ? nil : "", isWhole: false, roots: roots) {
         (sink) throws(ContentError) -> CARTransfer.Imported in
         let input = try InputFile(file == "-" ? nil : FilePath.expandingHome(file))
         return try CARTransfer.importing(to: sink) { (buffer) throws(ContentError) in

@@ -110,7 +110,7 @@ struct ContentPublishData: AsyncParsableCommand {
     defer { progress.finish() }
     let done = ByteCounter()
     let (format, columns, title) = (format, schema, name)
-    let cid = try await place.adding(pin: "data \(name)", roots: { (cid: CID) in [cid] }) {
+    let cid = try await place.adding(pin: "data \(name)", isWhole: false, roots: { (cid: CID) in [cid] }) {
       (sink) throws(ContentError) in
       var shards: [ManifestFile] = []
       for (path, name) in zip(paths, names) {

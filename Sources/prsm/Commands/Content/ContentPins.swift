@@ -216,6 +216,7 @@ struct ContentVerify: AsyncParsableCommand {
         "checked \(answer["checked"]?.integer ?? 0) blocks: \(answer["repaired"]?.array?.count ?? 0) repaired, "
           + "\(damaged.count + unnamed) damaged")
       for hash in damaged { Output.line("damaged  \(hash.string ?? "")") }
+      for file in answer["mended_files"]?.array ?? [] { Output.line("written anew  \(file.string ?? "")") }
       if unnamed > 0 {
         Output.line("damaged beyond telling which: \(unnamed); what pins miss shows with `prsm content gc`")
       }

@@ -87,7 +87,8 @@ struct ContentRevoke: AsyncParsableCommand {
       let wrapped = try envelope.rewrapped(for: left, secret: ReaderKey.secret(of: identity))
       return try Block(DagCBOR.encode(wrapped.node), codec: .dagCBOR)
     }
-    _ = try await place.adding(pin: "private", roots: { (_: Bool) in [block.cid] }) { (sink) throws(ContentError) in
+    _ = try await place.adding(pin: "private", isWhole: false, roots: { (_: Bool) in [block.cid] }) {
+      (sink) throws(ContentError) in
       try sink.put(block)
       return true
     }

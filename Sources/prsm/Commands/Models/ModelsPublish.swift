@@ -16,14 +16,18 @@ struct ModelsPublish: AsyncParsableCommand {
       The file is cut by its content, so that quantisations and versions which share stretches share blocks. The manifest
       says what the model is, what it was made from and under which terms, and is signed with this data folder's key.
 
+      Several models go under one manifest in the order in which they are named, such as quantisations, the smallest first:
+      whoever pulls them can use each as soon as it is whole, while the others still arrive.
+
       EXAMPLES
         prsm models publish mistral
+        prsm models publish mistral-q4 mistral-q8
         prsm models publish tuned --licence apache-2.0 --from bafy… --metric humaneval=0.41 --statement 'tuned on our logs'
       """
   )
 
-  @Argument(help: "The model to publish.")
-  var name: String
+  @Argument(help: "The model to publish, or several under one manifest, which is named after the first.")
+  var names: [String]
 
   @Option(help: ArgumentHelp("Its licence, as SPDX has it (default: the one in the file).", valueName: "id"))
   var licence: String?
@@ -54,8 +58,18 @@ struct ModelsPublish: AsyncParsableCommand {
     let sources = try Publishing.sources(from)
     let configuration = try Configuration.load(path: node.config, flags: node.flags)
     let folder = try ModelFolder(DataFolder(path: configuration.dataDir))
-    let entry: ModelEntry
-    do throws(CatalogError) { entry = try await folder.catalog.resolve(name) } catch { throw CommandFailure(error) }
+    var entries: [ModelEntry] = []
+    for name in names {
+      do throws(CatalogError) {
+        entries.append(try await folder.catalog.resolve(name))
+      } catch {
+        throw CommandFailure(error)
+      }
+    }
+    guard Set(entries.map(\.name)).count == entries.count else {
+      throw CommandFailure.usage("the same model is named twice; name each once")
+    }
+    let (entry, files) = (entries[0], entries)
     let summary = try ModelFileCheck.structure(of: entry.path)
     guard let licence = licence ?? entry.license ?? summary.license else {
       throw CommandFailure.usage("the file says nothing of its licence; say under which terms with --licence")
@@ -66,20 +80,23 @@ struct ModelsPublish: AsyncParsableCommand {
     let progress = Progress("publishing \(entry.name)")
     defer { progress.finish() }
     let done = ByteCounter()
-    let (path, total, metricsGiven) = (entry.path, Int(clamping: entry.size), metrics)
+    let (total, metricsGiven) = (entries.reduce(0) { $0 + Int(clamping: $1.size) }, metrics)
     let provenance = Provenance(
       licence: licence, derivedFrom: sources, statement: statement, publishedAt: UInt64(max(0, ContentFolder.now())))
-    let cid = try await place.adding(pin: "model \(entry.name)", roots: { (cid: CID) in [cid] }) {
+    let cid = try await place.adding(pin: "model \(entry.name)", isWhole: false, roots: { (cid: CID) in [cid] }) {
       (sink) throws(ContentError) in
-      // The catalogue's file may be a link of its own; what it leads to is what is published.
-      let input = try InputFile(path)
-      let added = try FileImport.add(
-        profile: .deduplicating, to: sink, progress: { progress.update(bytes: done.add($0), of: total) }
-      ) { (buffer) throws(ContentError) in try input.read(into: buffer) }
+      var published: [ManifestFile] = []
+      for file in files {
+        // The catalogue's file may be a link of its own; what it leads to is what is published.
+        let input = try InputFile(file.path)
+        let added = try FileImport.add(
+          profile: .deduplicating, to: sink, progress: { progress.update(bytes: done.add($0), of: total) }
+        ) { (buffer) throws(ContentError) in try input.read(into: buffer) }
+        published.append(ManifestFile(path: file.name + ".gguf", cid: added.cid, size: added.fileSize))
+      }
       let manifest = ModelManifest(
         name: entry.name, architecture: summary.architecture, parameters: summary.parameters,
-        files: [ManifestFile(path: entry.name + ".gguf", cid: added.cid, size: added.fileSize)], metrics: metricsGiven,
-        provenance: provenance)
+        files: published, metrics: metricsGiven, provenance: provenance)
       return try Publishing.publish(manifest.node, by: identity, to: sink)
     }
     progress.finish()

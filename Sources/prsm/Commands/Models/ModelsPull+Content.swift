@@ -31,45 +31,64 @@ extension ModelsPull {
     guard case .model(let model) = statement else {
       throw CommandFailure.no("\(cid) is a data set; `prsm content manifest` shows it")
     }
-    guard let file = model.files.first, model.files.count == 1, file.path.hasSuffix(".gguf") else {
+    guard !model.files.isEmpty, model.files.allSatisfy({ $0.path.hasSuffix(".gguf") && !$0.path.contains("/") }) else {
       throw CommandFailure.no(
-        "\(model.name) has \(model.files.count) files; one GGUF file can be pulled here. "
+        "\(model.name) is not made of GGUF files; "
           + "`prsm content get` gets them one by one: \(model.files.map { "\($0.cid)" }.joined(separator: " "))")
     }
     Output.note("\(model.name), signed by \(signer), under \(model.provenance.licence)")
     let folder = try ModelFolder(DataFolder(path: configuration.dataDir))
-    let progress = Progress(model.name)
+    var rows: [JSONValue] = []
+    for (index, file) in model.files.enumerated() {
+      let name = index == 0 ? model.name : String(file.path.dropLast(5))
+      let entry = try await pull(
+        file, as: name, of: cid, license: model.provenance.licence, from: place, into: folder,
+        DataFolder(path: configuration.dataDir).path)
+      // Each can be used from here on, whatever is still to come.
+      if output.isJSON {
+        rows.append(entry.json(folder.summary(of: entry)))
+      } else {
+        Output.line(
+          "\(entry.name) is ready (\(ByteCount.text(Int(clamping: entry.size)))). Try: prsm chat --model \(entry.name)")
+      }
+    }
+    // From now on the manifest keeps its files.
+    _ = try await place.pin(Pin(cid, name: "model \(model.name)"), quality: 0.5)
+    for file in model.files { try? await place.unpin(file.cid) }
+    if output.isJSON { Output.line(rows.count == 1 ? rows[0].text : JSONValue.array(rows).text) }
+  }
+
+  /// Fetches one file of a model, adds it to the catalogue and tries it; what was pulled before is only looked up.
+  private func pull(
+    _ file: ManifestFile, as name: String, of manifest: CID, license: String, from place: any ContentPlace,
+    into folder: ModelFolder, _ dataFolder: String
+  ) async throws -> ModelEntry {
+    let origin = "ipfs://\(manifest)"
+    if let known = try? await folder.catalog.resolve(name), known.source == origin, known.size == file.size {
+      return known
+    }
+    let progress = Progress(name)
     defer { progress.finish() }
     progress.update("fetching")
     // Fetched from several places at once, and kept, so that a pull which breaks off goes on where it stopped.
-    _ = try await place.pin(Pin(cid, name: "model \(model.name)"), quality: 0.5)
-    let target = DataFolder(path: configuration.dataDir).path + "/pulled-\(cid).gguf"
+    _ = try await place.pin(Pin(file.cid, name: "file of model \(name)"), quality: 0.5)
+    let target = dataFolder + "/pulled-\(file.cid).gguf"
     try? FileManager.default.removeItem(atPath: target)
     let done = ByteCounter()
-    let total = Int(clamping: file.size)
-    let fileCID = file.cid
-    let entry: ModelEntry
+    let (total, cid, source) = (Int(clamping: file.size), file.cid, place.blocks)
     do {
       _ = try await content { () async throws(ContentError) in
         try await PathExport.write(
-          fileCID, to: target, from: source, progress: { progress.update(bytes: done.add($0), of: total) })
+          cid, to: target, from: source, progress: { progress.update(bytes: done.add($0), of: total) })
       }
       defer { try? FileManager.default.removeItem(atPath: target) }
       _ = try ModelFileCheck.structure(of: target)
-      let pulled = try await folder.catalog.add(
-        path: target, name: model.name, source: "ipfs://\(cid)", license: model.provenance.licence)
+      let pulled = try await folder.catalog.add(path: target, name: name, source: origin, license: license)
       progress.update("trying it")
-      entry = try await folder.check.admit(pulled.name)
+      return try await folder.check.admit(pulled.name)
     } catch {
       progress.finish()
       throw CommandFailure(adding: error)
-    }
-    progress.finish()
-    if output.isJSON {
-      Output.line(entry.json(folder.summary(of: entry)).text)
-    } else {
-      Output.line(
-        "\(entry.name) is ready (\(ByteCount.text(Int(clamping: entry.size)))). Try: prsm chat --model \(entry.name)")
     }
   }
 }

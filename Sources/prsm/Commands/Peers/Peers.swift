@@ -42,11 +42,8 @@ struct PeersNode {
   ///
   /// - Throws: ``CommandFailure``: `unavailable` where it has no peers, `no` where a peer cannot be found or reached.
   func call(_ method: String, _ path: String, _ body: JSONValue? = nil) async throws(CommandFailure) -> JSONValue {
-    var client = client
-    client.retry = .never
-    client.timeout = .seconds(60)
     do throws(PRSMClientError) {
-      return try await client.call(method, "/v1/prsm/peers" + path, body)
+      return try await patient.call(method, "/v1/prsm/peers" + path, body)
     } catch {
       switch error.status {
       case 404 where error.code == "peer_not_found": throw .no(error.message)
@@ -58,10 +55,26 @@ struct PeersNode {
       }
     }
   }
+
+  /// What the node has experienced with a peer's answers; nil where it keeps no account of that.
+  func experience(of peer: String) async -> JSONValue? {
+    try? await patient.call("GET", "/v1/prsm/inference/peers/\(PeersWhy.encoded(peer))", nil)
+  }
+
+  private var patient: PRSMClient {
+    var client = client
+    client.retry = .never
+    client.timeout = .seconds(60)
+    return client
+  }
 }
 
 /// How the commands write what they found.
 enum PeerText {
+  static func percent(_ value: JSONValue?) -> String {
+    value?.double.map { "\(Decimals.text($0 * 100, 0)) %" } ?? "?"
+  }
+
   static func bytes(_ value: JSONValue?) -> String { ByteCount.text(value?.integer ?? 0) }
 
   static func milliseconds(_ value: JSONValue?) -> String {
