@@ -153,7 +153,7 @@ class Hardships:
         """Small archives that claim to be large."""
         data = os.path.join(self.folder, "bombs")
         path = os.path.join(self.folder, "bomb.car")
-        # A file node of two links, each to the same node below, sixty times: 2^60 times a mebibyte.
+        # A file node of two links, each to the same node below, forty-two times over 256 KiB: 2^60 bytes.
         block, size, name = bytes(1 << 18), 1 << 18, None
         name = cid(block, 0x55)
         sections = [section(name, block)]

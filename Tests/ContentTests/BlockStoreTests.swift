@@ -40,6 +40,8 @@ import Testing
   @Test func `a byte flipped anywhere is found, never served, and repaired from a peer`() async throws {
     let blocks = try (0..<60).map { try Self.block($0, size: 50 + $0) }
     var random = SplitMix(state: 9)
+    var flipped: Set<String> = []
+    var repaired = 0
     for round in 0..<60 {
       let folder = try TemporaryFolder()
       do {
@@ -49,33 +51,54 @@ import Testing
         if round % 2 == 0 { try store.close() }
       }
       let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0 != "lock" }.sorted()
-      let name = names[round % names.count]
+      // A store that was closed has an index as well; each file has its turns, in both.
+      let name = names[round / 2 % names.count]
+      let kind = name.split(separator: ".").last ?? ""
+      flipped.insert("\(kind), \(round % 2 == 0 ? "closed" : "open")")
       var bytes = try folder.read(name)
       bytes[Int.random(in: 0..<bytes.count, using: &random)] ^= 1 << UInt8.random(in: 0..<8, using: &random)
       try folder.write(name, bytes)
       let store = try BlockStore(folder: folder.path)
       #expect(store.pins.map(\.name) == ["kept"])
+      var served = 0
       for block in blocks {
-        if let bytes = try? store.bytes(of: block.cid) { #expect(bytes == block.bytes) }
+        guard let bytes = try? store.bytes(of: block.cid) else { continue }
+        #expect(bytes == block.bytes)
+        served += 1
       }
-      _ = try await store.verify { multihash in blocks.first { $0.cid.multihash == multihash }?.bytes }
+      #expect(served >= blocks.count - 1)
+      let report = try await store.verify { multihash in blocks.first { $0.cid.multihash == multihash }?.bytes }
+      repaired += report.repaired.count
       let missing = blocks.filter { !store.has($0.cid) }
       #expect(missing.count <= 1)
+      // Without an index, a damaged block was not even taken in when the store was opened.
+      let told = report.repaired.count + report.damaged.count + report.unnamed + report.mendedFiles.count
+      #expect(told + missing.count >= 1, "\(name) in round \(round)")
       for block in blocks where !missing.contains(block) { #expect(try store.bytes(of: block.cid) == block.bytes) }
     }
+    // Index, segment and both copies of the pins of a closed store, and all but the index of one that was not closed.
+    #expect(flipped.count >= 7, "\(flipped.sorted())")
+    #expect(repaired > 0)
   }
 
   @Test func `a disk full at any write loses nothing that was acknowledged`() throws {
+    var checked = 0
     for at in 1..<70 {
       let disk = SimulatedDisk()
       let store = try BlockStore(folder: "s", options: Self.small, files: disk)
       var acknowledged: [Block] = []
+      var refused = 0
       disk.setFault(.full(at: at))
       for number in 0..<30 {
         let block = try Self.block(number)
-        guard (try? store.put(block)) != nil, (try? store.pin(Pin(block.cid))) != nil else { continue }
+        guard (try? store.put(block)) != nil, (try? store.pin(Pin(block.cid))) != nil else {
+          refused += 1
+          continue
+        }
         acknowledged.append(block)
       }
+      #expect(refused > 0, "full at \(at)")
+      checked += acknowledged.count
       disk.setFault(.none)
       // There is room again: the same store goes on, and a reopened one agrees.
       let late = try Self.block(99)
@@ -86,10 +109,13 @@ import Testing
         #expect(Set(store.pins.map(\.cid)).isSuperset(of: acknowledged.map(\.cid)))
       }
     }
+    #expect(checked > 0)
   }
 
   @Test func `a power cut at any operation loses nothing that was flushed or pinned`() throws {
     var random = SplitMix(state: 4)
+    var cuts = 0
+    var checked = (flushed: 0, pinned: 0)
     for at in 1..<150 {
       for _ in 0..<3 {
         let disk = SimulatedDisk()
@@ -108,17 +134,22 @@ import Testing
             if number == 12 { _ = try? store.collect() }
           }
         }
+        if disk.isDead { cuts += 1 }
         disk.restart(&random)
         let store = try BlockStore(folder: "s", options: Self.small, files: disk)
+        checked.pinned += pinned.count
         for block in pinned { #expect(try store.bytes(of: block.cid) == block.bytes, "cut at \(at)") }
         #expect(Set(store.pins.map(\.cid)).isSuperset(of: pinned.map(\.cid)), "cut at \(at)")
         if flushed.count <= 12 {
+          checked.flushed += flushed.count
           for block in flushed { #expect(try store.bytes(of: block.cid) == block.bytes, "cut at \(at)") }
         }
         try store.put(Self.block(500))
         #expect(try store.collect().missing.isEmpty)
       }
     }
+    #expect(cuts > 150)
+    #expect(checked.flushed > 100 && checked.pinned > 50, "\(checked)")
   }
 
   static var small: BlockStore.Options {
@@ -212,5 +243,21 @@ import Testing
     #expect(refusal?.code == .quota)
     session.end()
     try store.put(Self.block(50))
+  }
+
+  @Test func `a store that found no room does not look again before something may have become free`() throws {
+    let folder = try TemporaryFolder()
+    var options = BlockStore.Options()
+    options.capacity = 2_000
+    let store = try BlockStore(folder: folder.path, options: options)
+    let looks = Mutex(0)
+    store.whenFull { (_) throws(ContentError) in looks.withLock { $0 += 1 } }
+    for number in 0..<13 { try store.put(Self.block(number)) }
+    #expect(looks.withLock { $0 } == 0)
+    for number in 13..<20 { #expect(throws: ContentError.self) { try store.put(Self.block(number)) } }
+    #expect(looks.withLock { $0 } == 1)
+    store.beginSession().end()
+    for number in 13..<20 { #expect(throws: ContentError.self) { try store.put(Self.block(number)) } }
+    #expect(looks.withLock { $0 } == 2)
   }
 }

@@ -207,7 +207,7 @@ extension DNSResolver.Texts {
 
   @Test func `a server that is not there is an error in time`() async throws {
     var options = DNSResolver.Options()
-    // Nothing listens on the discard port of a documentation address or of this machine.
+    // Nothing listens on the discard port of this machine.
     options.servers = [NameServer(address: "127.0.0.1", port: 9)]
     options.attemptTime = .milliseconds(200)
     let error = await #expect(throws: ContentError.self) {

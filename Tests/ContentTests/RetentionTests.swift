@@ -124,6 +124,38 @@ import Testing
     #expect(keeper.store.usage.fileBytes <= 4 << 20)
   }
 
+  @Test func `an add that cannot fit costs nothing that is kept while it is worth it`() throws {
+    let folder = try TemporaryFolder()
+    let keeper = try Self.keeper(folder, capacity: 4 << 20)
+    var random = SplitMix(state: 8)
+    _ = try Self.add(random.bytes(1_500_000), keeper)
+    let worth = try Self.add(random.bytes(1_500_000), keeper)
+    try keeper.keep(Pin(worth, term: .whileWorthIt), now: 1_000)
+    // More than a number holds, with the overhead, is no more than too much.
+    let endless = #expect(throws: ContentError.self) {
+      try keeper.checkRoom(for: .max, now: 1_000) { (_) throws(ContentError) in
+        throw ContentError(.storage, "rehearsed")
+      }
+    }
+    #expect(endless?.detail == "rehearsed")
+    let bytes = random.bytes(4_000_000)
+    let error = #expect(throws: ContentError.self) { try Self.check(bytes, keeper) }
+    #expect(error?.detail.contains("content.quota") == true)
+    #expect(keeper.store.has(worth))
+    // What fits once that is given up makes it go.
+    try Self.check(random.bytes(2_000_000), keeper)
+    #expect(!keeper.store.has(worth))
+  }
+
+  private static func check(_ bytes: [UInt8], _ keeper: ContentKeeper) throws {
+    try keeper.checkRoom(for: UInt64(bytes.count), now: 1_000) { (sink) throws(ContentError) in
+      let reader = PieceReader(bytes)
+      _ = try FileImport.add(profile: .unixfsV1x2025, to: sink, workers: 1) { (buffer) throws(ContentError) in
+        reader.read(buffer)
+      }
+    }
+  }
+
   @Test func `an add whose size is known is refused before it writes, unless it is here already`() throws {
     let folder = try TemporaryFolder()
     let keeper = try Self.keeper(folder, capacity: 2 << 20)
@@ -131,17 +163,9 @@ import Testing
     let here = random.bytes(1_500_000)
     _ = try Self.add(here, keeper)
     let before = keeper.store.usage
-    func check(_ bytes: [UInt8]) throws {
-      try keeper.checkRoom(for: UInt64(bytes.count), now: 1_000) { (sink) throws(ContentError) in
-        let reader = PieceReader(bytes)
-        _ = try FileImport.add(profile: .unixfsV1x2025, to: sink, workers: 1) { (buffer) throws(ContentError) in
-          reader.read(buffer)
-        }
-      }
-    }
-    try check(here)
-    try check(random.bytes(100_000))
-    let error = #expect(throws: ContentError.self) { try check(random.bytes(1_000_000)) }
+    try Self.check(here, keeper)
+    try Self.check(random.bytes(100_000), keeper)
+    let error = #expect(throws: ContentError.self) { try Self.check(random.bytes(1_000_000), keeper) }
     #expect(error?.code == .quota)
     #expect(error?.detail.contains("content.quota") == true)
     #expect(keeper.store.usage == before)

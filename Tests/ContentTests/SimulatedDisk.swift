@@ -30,6 +30,9 @@ final class SimulatedDisk: StoreFileSystem {
 
   var operations: Int { state.withLock { $0.operations } }
 
+  /// Whether the power was cut and has not come back.
+  var isDead: Bool { state.withLock { $0.isDead } }
+
   func setFault(_ fault: Fault) {
     state.withLock {
       $0.fault = fault

@@ -72,17 +72,20 @@ import Testing
   }
 
   @Test func `a disk full at any operation of adds and collections costs nothing that was acknowledged`() async throws {
+    var checked = 0
     for at in 1...(try Self.operations()) {
       let disk = SimulatedDisk()
       let store = try BlockStore(folder: "s", options: Self.options, files: disk)
       disk.setFault(.full(at: at))
       let kept = try Self.live(store, goesOn: true)
+      checked += kept.count
       disk.setFault(.none)
       // The same store goes on once there is room, and one that is opened anew agrees.
       try await Self.check(store, kept, "full at \(at)")
       try await Self.check(
         try BlockStore(folder: "s", options: Self.options, files: disk), kept, "full at \(at), opened anew")
     }
+    #expect(checked > 0)
   }
 
   @Test func `power cut at any operation, and again while recovering, costs nothing that was acknowledged`()
@@ -90,6 +93,8 @@ import Testing
   {
     var random = SplitMix(state: 12)
     let count = try Self.operations()
+    var cuts = 0
+    var checked = 0
     for at in 1...count {
       for again in [0, 1, Int.random(in: 2...12, using: &random)] {
         let disk = SimulatedDisk()
@@ -98,6 +103,8 @@ import Testing
         if let store = try? BlockStore(folder: "s", options: Self.options, files: disk) {
           kept = try Self.live(store, goesOn: false)
         }
+        if disk.isDead { cuts += 1 }
+        checked += kept.count
         disk.restart(&random)
         if again > 0 {
           disk.setFault(.powerCut(at: again))
@@ -111,5 +118,8 @@ import Testing
           try BlockStore(folder: "s", options: Self.options, files: disk), kept, "cut at \(at), again at \(again)")
       }
     }
+    // How blocks are moved depends on the order in which they come, so that the last operations may not be met.
+    #expect(cuts > 2 * count)
+    #expect(checked > 0)
   }
 }

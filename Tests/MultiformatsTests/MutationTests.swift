@@ -35,17 +35,24 @@ import Testing
       "/ip6/fe80::1/tcp/1/ws/p2p/12D3KooWLQzUv2FHWGVPXTXSZpdHs7oHbXub2G5WC8Tx4NQhyd2d/p2p-circuit/unix/a/b")
     let cid = try CID("bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy")
     let key = PeerPublicKey(kind: .ed25519, data: [UInt8](repeating: 3, count: 32)).bytes
+    var accepted = [0, 0, 0, 0, 0]
+    /// Notes that bytes or text of this kind were read.
+    func accept<Value>(_ kind: Int, _ value: Value?) -> Value? {
+      if value != nil { accepted[kind] += 1 }
+      return value
+    }
     for _ in 0..<20_000 {
       let bytes = Self.mutated(address.bytes, &random)
-      if let value = try? Multiaddr(bytes: bytes) { #expect(value.bytes == bytes) }
+      if let value = accept(0, try? Multiaddr(bytes: bytes)) { #expect(value.bytes == bytes) }
       let identifier = Self.mutated(cid.bytes, &random)
-      if let value = try? CID(bytes: identifier) { #expect(value.bytes == identifier) }
+      if let value = accept(1, try? CID(bytes: identifier)) { #expect(value.bytes == identifier) }
       let message = Self.mutated(key, &random)
-      if let value = try? PeerPublicKey(bytes: message) { #expect(value.bytes == message) }
+      if let value = accept(2, try? PeerPublicKey(bytes: message)) { #expect(value.bytes == message) }
       let text = String(decoding: Self.mutated(Array(address.description.utf8), &random), as: UTF8.self)
-      if let value = try? Multiaddr(text) { #expect(try Multiaddr(bytes: value.bytes) == value) }
+      if let value = accept(3, try? Multiaddr(text)) { #expect(try Multiaddr(bytes: value.bytes) == value) }
       let other = String(decoding: Self.mutated(Array(cid.description.utf8), &random), as: UTF8.self)
-      if let value = try? CID(other) { #expect(try CID(value.description) == value) }
+      if let value = accept(4, try? CID(other)) { #expect(try CID(value.description) == value) }
     }
+    #expect(!accepted.contains(0), "\(accepted)")
   }
 }

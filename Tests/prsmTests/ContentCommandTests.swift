@@ -139,7 +139,8 @@ struct ContentCommandTests {
     #expect(manifest["files"]?.array?.first?["rows"]?.integer == 2)
     #expect(manifest["licence"]?.string == "cc-by-4.0")
     let identity = try JSONValue.parse(try place.run("identity", "--json").text)
-    #expect(manifest["publisher"]?.string == identity["peer"]?.string)
+    let publisher = try #require(manifest["publisher"]?.string)
+    #expect(publisher == identity["peer"]?.string)
   }
 
   @Test("wrong words are answered with the right ones")

@@ -33,7 +33,7 @@ package final class DNSResolver: Sendable {
     package init() {}
   }
 
-  /// Records and bytes of a name that are taken.
+  /// Records of a name that are taken, and names that it may stand for one after the other.
   static let maximumStrings = 128
   static let maximumAliases = 8
   /// How long anything is kept at most: a day; that a name is not there, five minutes; that nobody answered, five seconds.

@@ -123,7 +123,7 @@ extension BlockStore {
     guard room > 0, let capacity = options.capacity else { return 0 }
     var freed: UInt64 = 0
     while let (number, segment) = state.withLock({ state -> (UInt32, Segment)? in
-      guard state.fileBytes + room > capacity else { return nil }
+      guard room > capacity - min(capacity, state.fileBytes) else { return nil }
       // A segment that is alive to its last sixteenth gives less than it costs.
       let worst = state.segments.max { $0.value.size - $0.value.liveBytes < $1.value.size - $1.value.liveBytes }
       guard let worst, (worst.value.size - worst.value.liveBytes) * 16 > worst.value.size else { return nil }

@@ -11,14 +11,35 @@ extension BlockStore {
   /// Whether so many bytes more stay within the capacity.
   package func hasRoom(for bytes: UInt64) -> Bool {
     guard let capacity = options.capacity else { return true }
-    return state.withLock { $0.fileBytes } + bytes <= capacity
+    let used = state.withLock { $0.fileBytes }
+    return used <= capacity && bytes <= capacity - used
   }
 
   /// Frees what may be freed where `bytes` more would go beyond the capacity. Whether that was enough is for the caller to
-  /// see.
+  /// see. Where a look was in vain there is none before something has changed: each marks everything that is pinned.
   func makeRoom(for bytes: UInt64) throws(ContentError) {
     if hasRoom(for: bytes) { return }
+    let (mark, fruitless) = state.withLock { ($0.roomMark, $0.fruitless) }
+    if mark == fruitless { return }
     if let make = roomMaker.withLock({ $0 }) { try make(bytes) } else { _ = try collect(making: bytes) }
+    if !hasRoom(for: bytes) { state.withLock { $0.fruitless = mark } }
+  }
+}
+
+/// What has to change before a look for room can find what another did not.
+struct RoomMark: Equatable {
+  var pinGeneration: UInt64
+  var sessionsBegun: UInt64
+  var sessionsOpen: Int
+  var appended: UInt64
+  var blocks: Int
+}
+
+extension BlockStore.State {
+  fileprivate var roomMark: RoomMark {
+    RoomMark(
+      pinGeneration: pins.generation, sessionsBegun: nextSession, sessionsOpen: sessions.count, appended: appended,
+      blocks: index.count)
   }
 }
 
@@ -46,20 +67,27 @@ extension ContentKeeper {
     for expected: UInt64, now: Int64, rehearse: (any BlockSink) throws(ContentError) -> Void
   ) throws(ContentError) {
     // Headers of records and nodes of the tree come on top.
-    let estimate = expected + expected / 64 + 4_096
+    let (sum, isTooMuch) = expected.addingReportingOverflow(expected / 64 + 4_096)
+    let estimate = isTooMuch ? .max : sum
     if store.hasRoom(for: estimate) { return }
-    _ = try collect(now: now, making: estimate)
+    _ = try store.collect(making: estimate)
     if store.hasRoom(for: estimate) { return }
     let sink = UnstoredBytes(store: store)
     try rehearse(sink)
     let wanted = sink.total
-    guard !store.hasRoom(for: wanted) else { return }
+    if store.hasRoom(for: wanted) { return }
+    // What is kept while it is worth it goes only where that can be enough.
     let usage = store.usage
     let capacity = usage.capacity ?? 0
+    let yielding = decisions(now: now).reduce(UInt64(0)) { $0 + $1.bytes }
+    if usage.fileBytes - min(usage.fileBytes, yielding) + wanted <= capacity {
+      _ = try collect(now: now, making: wanted)
+      if store.hasRoom(for: wanted) { return }
+    }
     throw ContentError(
       .quota,
       "this takes \(wanted) bytes more, and of the quota of \(capacity) bytes \(capacity - min(capacity, usage.fileBytes)) "
-        + "are free once all is given up that may be; unpin what is not needed, or raise content.quota")
+        + "are free, with at most \(yielding) to be given up; unpin what is not needed, or raise content.quota")
   }
 }
 

@@ -61,6 +61,8 @@ package final class BlockStore: BlockSource, BlockSink {
     var flushed: UInt64 = 0
     /// Bytes of all segment files.
     var fileBytes: UInt64 = 0
+    /// What there was when room was looked for in vain.
+    var fruitless: RoomMark?
   }
 
   let folder: String

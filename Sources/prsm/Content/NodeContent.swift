@@ -105,7 +105,7 @@ struct NodeContent: ContentPlace {
     for bytes: UInt64, _ rehearse: @escaping @Sendable (any BlockSink) throws(ContentError) -> Void
   ) async throws(CommandFailure) {
     // What of it is there already only the node knows. It makes room, or refuses, while it is being sent.
-    guard let quota = try await usage()["quota"]?.integer, bytes > UInt64(quota) else { return }
+    guard let quota = try await usage()["quota"]?.integer, bytes > UInt64(clamping: quota) else { return }
     throw .unavailable("this takes \(bytes) bytes, and the node's quota is \(quota); raise content.quota there")
   }
 

@@ -21,7 +21,14 @@ extension ContentAPI {
       whole(.post, base + "/{session}/blocks", "contentPutBlocks", "Blocks, as an archive.", body: .any) { request in
         _ = try await sessions.profile(request.variables[0])
         let (store, bytes) = (store, request.bytes)
-        let report = try await BlockingWork.run { () throws(ContentError) in try Self.put(bytes, into: store) }
+        let report: CARTransfer.Imported
+        do throws(ContentError) {
+          report = try await BlockingWork.run { () throws(ContentError) in try Self.put(bytes, into: store) }
+        } catch {
+          // What is wrong with an archive is its sender's doing, and not this node's.
+          guard [.malformed, .corrupt, .tooLarge].contains(error.code) else { throw error }
+          throw APIError(400, error.detail, type: "content_error", code: "content_\(error.code)")
+        }
         return ["blocks": .integer(report.blocks), "bytes": .integer(report.bytes)]
       },
       whole(.post, base + "/{session}/files", "contentOpenFile", "Begin a file.") { request in
