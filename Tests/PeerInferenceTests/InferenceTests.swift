@@ -119,8 +119,12 @@ func collected(_ stream: GenerationStream) async throws -> (text: String, starts
   @Test(arguments: [ToyModel.Conduct.dying(after: 12), .stalling(after: 7), .dying(after: 0)])
   func anAnswerGoesOnWithAnotherPeer(_ conduct: ToyModel.Conduct) async throws {
     let network = MemoryNetwork()
-    let asker = try node(1, network, serves: false)
-    // The first two fail alike; whoever is asked first, the answer ends with the third.
+    // Without chance and latency all rank alike, and the one of the lowest id is asked first: one that fails.
+    let asker = try node(1, network, serves: false) { options in
+      options.asking.weights.latency = 0
+      options.asking.exploration = 0
+    }
+    // The first two fail alike, and the answer ends with the third.
     let others = [try node(2, network, conduct), try node(3, network, conduct), try node(4, network)]
     try await running(network, [asker] + others) {
       for round in 0..<3 {
@@ -131,6 +135,7 @@ func collected(_ stream: GenerationStream) async throws -> (text: String, starts
         #expect(answer.completion?.usage.completionTokens == 40)
         #expect(answer.completion?.usage.promptTokens == "round 0".utf8.count)
       }
+      #expect(others[0].model.requests > 0)
     }
   }
 
@@ -151,7 +156,21 @@ func collected(_ stream: GenerationStream) async throws -> (text: String, starts
           network.cut(try #require(first).host.id)
         }
       }
+      #expect(cut)
       #expect(text == ToyModel.answer(request))
+    }
+  }
+
+  @Test func anAnswerWithoutEndIsCutOff() async throws {
+    let network = MemoryNetwork()
+    let asker = try node(1, network, serves: false) { $0.asking.answerSize = 100 }
+    let giver = try node(2, network)
+    try await running(network, [asker, giver]) {
+      let error = await #expect(throws: GenerationError.self) {
+        _ = try await collected(asker.service.provider.generate(toyRequest()))
+      }
+      #expect(error?.kind == .unavailable)
+      #expect(giver.model.requests == 1)
     }
   }
 
@@ -244,6 +263,21 @@ func collected(_ stream: GenerationStream) async throws -> (text: String, starts
         damaged[Int.random(in: damaged.indices, using: &random)] = UInt8.random(in: 0...255, using: &random)
       }
       _ = try? InferenceFrame(decoding: damaged)
+    }
+  }
+
+  @Test(arguments: [Int.max, -1])
+  func numbersOfTokensThatCannotBeAreRefused(_ count: Int) throws {
+    let possible = Completion(reason: .stop, usage: Usage(promptTokens: 3, completionTokens: 4))
+    let bytes = InferenceFrame.finished(possible, receipt: [1]).bytes
+    guard case .finished(let read, _) = try InferenceFrame(decoding: bytes) else {
+      Issue.record("expected an end")
+      return
+    }
+    #expect(read.usage == possible.usage)
+    let impossible = Completion(reason: .stop, usage: Usage(promptTokens: count, completionTokens: 4))
+    #expect(throws: PeerError.self) {
+      _ = try InferenceFrame(decoding: InferenceFrame.finished(impossible, receipt: [1]).bytes)
     }
   }
 

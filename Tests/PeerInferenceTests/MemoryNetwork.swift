@@ -34,8 +34,6 @@ final class MemoryNetwork: Sendable {
     host?.resetAll()
   }
 
-  func restore(_ peer: PeerID) { state.withLock { _ = $0.down.remove(peer) } }
-
   func reach(_ peer: PeerID, from: PeerID) -> MemoryHost? {
     state.withLock { $0.down.contains(peer) || $0.down.contains(from) ? nil : $0.hosts[peer] }
   }

@@ -52,5 +52,10 @@ import Testing
     defer { try? FileManager.default.removeItem(atPath: path) }
     try Data([0xff, 0xfe, 0x00, 0x0a, 0x09, 0x41]).write(to: URL(fileURLWithPath: path))
     #expect(AddressBook(file: path).peers.isEmpty)
+    // Times that no calculation holds.
+    let peer = try HostIdentity.generate().peer
+    let ages = "/ip4/192.0.2.1/tcp/1/p2p/\(peer)\t\(Int64.min)\n/ip4/192.0.2.2/tcp/1/p2p/\(peer)\t\(Int64.max)\n"
+    try Data(ages.utf8).write(to: URL(fileURLWithPath: path))
+    #expect(AddressBook(file: path).addresses(of: peer).map(\.description) == ["/ip4/192.0.2.2/tcp/1"])
   }
 }

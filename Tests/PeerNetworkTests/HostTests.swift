@@ -30,20 +30,22 @@ struct HostPair {
   }
 }
 
-@Suite struct HostTests {
+@Suite(.timeLimit(.minutes(2))) struct HostTests {
   @Test func twoHostsConnectIdentifyAndPing() async throws {
     let pair = try await HostPair()
     let events = pair.dialer.events()
     try await pair.connect()
     let roundTrip = try await pair.dialer.ping(pair.listener.id, deadline: .now + .seconds(20))
     #expect(roundTrip > .zero)
+    var spoken: Set<String>?
     for await event in events {
       if case .identified(let peer, let protocols) = event {
         #expect(peer == pair.listener.id)
-        #expect(protocols.contains("/ipfs/ping/1.0.0"))
+        spoken = protocols
         break
       }
     }
+    #expect(spoken?.contains("/ipfs/ping/1.0.0") == true)
     #expect(pair.dialer.connectedPeers == [pair.listener.id])
     #expect(pair.dialer.connections(of: pair.listener.id).count == 1)
     await pair.stop()
@@ -73,6 +75,27 @@ struct HostPair {
     #expect(received == sent)
     #expect(try await stream.read(upTo: 1) == nil)
     try await writer.value
+    await pair.stop()
+  }
+
+  @Test func `bytes that nobody reads are held as long as their stream, and no longer`() async throws {
+    let pair = try await HostPair()
+    let (released, release) = AsyncStream.makeStream(of: Void.self)
+    pair.listener.handle("/test/deaf/1.0.0") { stream in
+      try await stream.closeWrite()
+      for await _ in released {}
+    }
+    try await pair.connect()
+    let stream = try await pair.dialer.openStream(
+      to: pair.listener.id, protocols: ["/test/deaf/1.0.0"], deadline: .now + .seconds(20))
+    try await stream.write([UInt8](repeating: 7, count: 1_000))
+    try await stream.closeWrite()
+    #expect(try await stream.read(upTo: 1) == nil)
+    // What was sent before the ping has come when it is answered: both sides of the stream have ended.
+    _ = try await pair.dialer.ping(pair.listener.id, deadline: .now + .seconds(20))
+    #expect(pair.listener.bufferedBytes >= 1_000)
+    release.finish()
+    while pair.listener.bufferedBytes > 0 { try await Task.sleep(for: .milliseconds(5)) }
     await pair.stop()
   }
 }

@@ -13,7 +13,9 @@ private struct ProvenPeer {
   /// Connects, proves itself, sends what `attack` gives, and waits until the host has closed the connection.
   ///
   /// - Parameter attack: plaintexts, each for a frame of its own; nil for a frame that fails authentication.
-  static func attack(_ address: Multiaddr, _ attack: [[UInt8]?]) async throws {
+  /// - Returns: who it proved to be.
+  static func attack(_ address: Multiaddr, _ attack: [[UInt8]?]) async throws -> PeerID {
+    let identity = try HostIdentity.generate()
     let port = try #require(address.value(of: "tcp").flatMap { Int($0) })
     let channel: Bytes = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .connect(host: "127.0.0.1", port: port) { channel in
@@ -39,7 +41,6 @@ private struct ProvenPeer {
       try await send(greeting)
       let answer = try await read(greeting.count)
       #expect(answer == greeting)
-      let identity = try HostIdentity.generate()
       let cryptography = NoiseCryptography()
       let key = cryptography.generateKeyPair()
       var handshake = NoiseHandshake(isInitiator: true, primitives: cryptography, staticKey: key)
@@ -61,6 +62,7 @@ private struct ProvenPeer {
       }
       do { while try await iterator.next(isolation: #isolation) != nil {} } catch {}
     }
+    return identity.peer
   }
 }
 
@@ -113,8 +115,12 @@ private struct ProvenPeer {
     let attack = Self.attacks[index]
     let pair = try await HostPair()
     let address = try #require(pair.listener.listenAddresses.first)
-    try await ProvenPeer.attack(address, attack.frames)
-    while !pair.listener.connectedPeers.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+    let attacker = try await ProvenPeer.attack(address, attack.frames)
+    while pair.listener.dialHistory(of: attacker).isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+    #expect(pair.listener.connectedPeers.isEmpty, "\(attack.name)")
+    // It answers no pings, and is let go for that a minute later whatever it did.
+    let reason = try #require(pair.listener.dialHistory(of: attacker).last?.outcome)
+    #expect(!reason.contains("answered a ping"), "\(attack.name): \(reason)")
     #expect(pair.listener.bufferedBytes == 0, "\(attack.name)")
     try await pair.connect()
     _ = try await pair.dialer.ping(pair.listener.id, deadline: .now + .seconds(20))

@@ -64,7 +64,7 @@ import Testing
     let joined = wants.connected(try ConnectionTests.peer(1), now: now)
     #expect(joined.send.count == 1)
     let ended = wants.endSession(session)
-    #expect(ended.send.values.allSatisfy { $0.allSatisfy(\.isCancel) })
+    #expect(ended.send.count == 1 && ended.send.values.allSatisfy { $0.allSatisfy(\.isCancel) })
     #expect(wants.wantCount == 0)
   }
 

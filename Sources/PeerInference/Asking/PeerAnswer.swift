@@ -241,6 +241,7 @@ struct PeerAnswer {
           for event in events {
             own.add(event)
             guard try await deliver(event, &replay) else { return unread(call) }
+            guard said.size <= asker.options.answerSize else { return endless(call) }
           }
         case .finished(let completion, let receipt):
           await end(call, completion, receipt, own, replayed: replay != nil, before: before)
@@ -258,6 +259,15 @@ struct PeerAnswer {
       call.stream.reset()
       return error.code == .cancelled ? .unread : .broke(.broken(error))
     }
+  }
+
+  /// Ends an answer that goes beyond ``AskingOptions/answerSize``.
+  private func endless(_ call: PeerCall) -> Ending {
+    call.stream.reset()
+    let reason = "gave more than \(asker.options.answerSize) bytes of one answer"
+    asker.change { reputation, now in reputation.failed(call.peer, reason, at: now) }
+    finish(.unavailable, "peer \(call.peer) \(reason); ask for fewer tokens")
+    return .finished
   }
 
   private func unread(_ call: PeerCall) -> Ending {

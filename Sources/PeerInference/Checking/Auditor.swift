@@ -168,7 +168,11 @@ package final class Auditor: Sendable {
     do throws(PeerError) {
       while let current = frame {
         switch current {
-        case .events(let events): for event in events { if case .prompt(let part) = event { tokens += part } }
+        case .events(let events):
+          for event in events { if case .prompt(let part) = event { tokens += part } }
+          guard tokens.count <= asker.options.answerSize / 8 else {
+            throw PeerError(.tooLarge, "\(call.peer) gives tokens back without end")
+          }
         case .finished(_, let receipt):
           await asker.ended(call, receipt, Transcript())
           return tokens
@@ -238,10 +242,14 @@ package final class Auditor: Sendable {
   }
 
   private func convict(_ peer: PeerID, _ reason: String, _ evidence: [UInt8]) {
+    var isNew = false
     asker.change { reputation, now in
       guard !reputation.isLiar(peer) else { return }
       reputation.lied(peer, reason, at: now)
+      isNew = true
     }
+    // Whoever tells it again fills neither the log nor the file.
+    guard isNew else { return }
     asker.tell("peer \(peer): \(reason); it is not asked again")
     try? receipts?.append(.evidence, evidence)
   }
@@ -291,7 +299,11 @@ package final class Auditor: Sendable {
     do throws(PeerError) {
       while let current = frame {
         switch current {
-        case .events(let events): for event in events { said.add(event) }
+        case .events(let events):
+          for event in events { said.add(event) }
+          guard said.size <= asker.options.answerSize else {
+            throw PeerError(.tooLarge, "\(peer) answers without end")
+          }
         case .finished(_, let bytes):
           await asker.ended(call, bytes, said)
           let receipt = try SignedReceipt(verifying: bytes, host: host)

@@ -39,6 +39,8 @@ enum EventCoding {
   }
 
   private static let fault = GenerationError(.unavailable, "a peer sent an event that cannot be read")
+  /// The most tokens that a peer may say an answer took.
+  private static let maximumTokens = 1 << 40
 
   private static func node(_ token: TokenLogprob) -> Node {
     let chosen: [Node] = [
@@ -94,12 +96,18 @@ enum EventCoding {
   }
 
   static func completion(_ node: Node) throws(GenerationError) -> Completion {
+    /// A number of tokens, within bounds in which sums of them hold.
+    func tokenCount(_ name: String) throws(GenerationError) -> Int? {
+      guard let count = node[name]?.intValue else { return nil }
+      guard (0...maximumTokens).contains(count) else { throw fault }
+      return count
+    }
     guard let reason = node["reason"]?.stringValue.flatMap(Completion.Reason.init(rawValue:)),
-      let prompt = node["prompt"]?.intValue, let written = node["completion"]?.intValue
+      let prompt = try tokenCount("prompt"), let written = try tokenCount("completion")
     else { throw fault }
     let usage = Usage(
-      promptTokens: prompt, cachedPromptTokens: node["cached"]?.intValue ?? 0, completionTokens: written,
-      reasoningTokens: node["reasoning"]?.intValue ?? 0)
+      promptTokens: prompt, cachedPromptTokens: try tokenCount("cached") ?? 0, completionTokens: written,
+      reasoningTokens: try tokenCount("reasoning") ?? 0)
     var timings: Timings?
     if let times = node["times"]?.listValue?.compactMap(\.intValue), times.count == 3 {
       let parts = times.map { Duration.microseconds(max(0, min($0, 1 << 50))) }

@@ -16,10 +16,13 @@ struct Transcript: Sendable {
   private(set) var wholeTokens = 0
   /// Whether anything was said.
   private(set) var isEmpty = true
+  /// Bytes of text that came, eight for each token, and some for each piece of a call.
+  private(set) var size = 0
 
   mutating func add(_ event: GenerationEvent) {
     switch event {
     case .text(let piece):
+      size += piece.text.utf8.count + 8 * piece.tokens.count
       text += piece.text
       for token in piece.tokens {
         tokens.append(token.chosen.token)
@@ -31,9 +34,11 @@ struct Transcript: Sendable {
         isEmpty = false
       }
     case .reasoning(let thought):
+      size += thought.utf8.count
       others["r", default: ""] += thought
       isEmpty = false
     case .toolCall(let call):
+      size += 64 + call.arguments.utf8.count
       others["c\(call.index)", default: ""] += call.arguments
       isEmpty = false
     case .prompt, .started, .finished: break

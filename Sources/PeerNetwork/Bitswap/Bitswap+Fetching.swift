@@ -59,9 +59,15 @@ extension Bitswap: BlockExchange {
       self.giveUp(number, cid, session, PeerError(.timedOut, "no peer sent block \(cid) in time"))
     }
     defer { alarm.cancel() }
-    let result = await withTaskCancellationHandler {
+    let result: Result<Block, PeerError> = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         begin(number, cid, session, continuation)
+        // An alarm or a cancellation that came before the waiter was there did not find it.
+        if Task.isCancelled {
+          giveUp(number, cid, session, PeerError(.cancelled, "the search for block \(cid) was cancelled"))
+        } else if deadline <= .now {
+          giveUp(number, cid, session, PeerError(.timedOut, "no peer sent block \(cid) in time"))
+        }
       }
     } onCancel: {
       giveUp(number, cid, session, PeerError(.cancelled, "the search for block \(cid) was cancelled"))
@@ -77,7 +83,7 @@ extension Bitswap: BlockExchange {
     _ number: Int, _ cid: CID, _ session: BitswapWants.Session,
     _ continuation: CheckedContinuation<Result<Block, PeerError>, Never>
   ) {
-    // A task that was cancelled before it got here has given up already, and would wait in vain.
+    // A task that was cancelled before it got here asks nobody.
     if Task.isCancelled {
       continuation.resume(returning: .failure(PeerError(.cancelled, "the search for block \(cid) was cancelled")))
       return

@@ -38,7 +38,11 @@ final class SocketTransport: ChannelInboundHandler, ByteTransport {
     if context.channel.isActive { connection.start() }
   }
 
-  func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+  func handlerRemoved(context: ChannelHandlerContext) {
+    self.context = nil
+    // Each holds the other, and a channel that was never active does not say that it becomes inactive.
+    connection.transport = nil
+  }
 
   func channelActive(context: ChannelHandlerContext) {
     connection.start()

@@ -36,7 +36,10 @@ extension Connection {
       if incoming.remaining > 0 {
         let count = min(incoming.remaining, plaintext.endIndex - offset)
         incoming.remaining -= count
-        try incoming.stream?.received(plaintext[offset..<(offset + count)])
+        let part = plaintext[offset..<(offset + count)]
+        // A small part is copied: it must not hold on to a whole frame, of which only its own bytes are counted.
+        let isSmall = count < plaintext.count / 4
+        try incoming.stream?.received(isSmall ? part.withUnsafeBytes { Data($0) } : part)
         offset += count
         if incoming.remaining == 0 { endFrame() }
         continue

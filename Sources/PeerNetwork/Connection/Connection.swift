@@ -25,8 +25,6 @@ struct ConnectionTerms: Sendable {
   var limits = YamuxLimits()
   /// From the first byte to an open session.
   var upgradeTime: Duration = .seconds(10)
-  /// Bytes received and not yet read, all streams together, at which the connection ends.
-  var bufferLimit = 96 << 20
   var memory: MemoryAccount
   /// Why a peer is not wanted; nil where it is.
   var admits: @Sendable (PeerID) -> PeerError?
@@ -120,7 +118,7 @@ final class Connection: @unchecked Sendable {
     var negotiation = MultistreamNegotiation(
       terms.isInitiator ? .initiator([Self.securityName]) : .listener([Self.securityName]))
     let first = negotiation.start()
-    phase = .security(negotiation)
+    advance(to: .security(negotiation))
     send(first)
   }
 
@@ -183,6 +181,8 @@ final class Connection: @unchecked Sendable {
     ready.removeAll()
     for stream in ended { stream.connectionEnded(reason) }
     inbox = ByteBuffer()
+    // The stream that a frame is cut off on holds this connection.
+    incoming = IncomingFrame()
     transport?.close()
     terms.closed(self, reason)
   }
@@ -194,6 +194,11 @@ final class Connection: @unchecked Sendable {
 
   private var isClosed: Bool { if case .closed = phase { true } else { false } }
 
+  /// Goes on to the next phase, unless a write that failed has ended the connection.
+  private func advance(to next: Phase) {
+    if !isClosed { phase = next }
+  }
+
   // MARK: Upgrade
 
   /// Takes one step with what is in the inbox; false where it needs more bytes.
@@ -204,9 +209,9 @@ final class Connection: @unchecked Sendable {
       guard inbox.readableBytes > 0 else { return false }
       let answer = try negotiation.receive(inbox.readableBytesView)
       inbox = ByteBuffer()
-      phase = .security(negotiation)
+      advance(to: .security(negotiation))
       if !answer.isEmpty { send(answer) }
-      guard negotiation.agreed != nil else { return false }
+      guard negotiation.agreed != nil, !isClosed else { return false }
       inbox.writeBytes(negotiation.remainder)
       try beginHandshake()
       return true
@@ -217,7 +222,7 @@ final class Connection: @unchecked Sendable {
     case .muxer(var negotiation):
       guard let plaintext = try nextPlaintext() else { return false }
       let answer = try negotiation.receive(plaintext)
-      phase = .muxer(negotiation)
+      advance(to: .muxer(negotiation))
       if !answer.isEmpty { try sendEncrypted(answer) }
       if negotiation.agreed != nil {
         open()
@@ -235,7 +240,7 @@ final class Connection: @unchecked Sendable {
     var handshake = NoiseHandshake(
       isInitiator: terms.isInitiator, primitives: NoiseCryptography(), staticKey: terms.identity.noiseKey)
     if terms.isInitiator { sendFrame(try handshake.write([])) }
-    phase = .handshake(handshake)
+    advance(to: .handshake(handshake))
   }
 
   private func continueHandshake(
@@ -246,7 +251,7 @@ final class Connection: @unchecked Sendable {
     // Message 1 comes from the initiator and carries nothing that could be trusted.
     if !terms.isInitiator, handshake.remoteStatic.isEmpty {
       sendFrame(try handshake.write(try terms.identity.noisePayload(muxers: [Self.muxerName]).bytes))
-      phase = .handshake(handshake)
+      advance(to: .handshake(handshake))
       return
     }
     let said = try NoisePayload(decoding: payload)
@@ -264,7 +269,7 @@ final class Connection: @unchecked Sendable {
     var negotiation = MultistreamNegotiation(
       terms.isInitiator ? .initiator([Self.muxerName]) : .listener([Self.muxerName]))
     let first = negotiation.start()
-    phase = .muxer(negotiation)
+    advance(to: .muxer(negotiation))
     if !first.isEmpty { try sendEncrypted(first) }
   }
 
@@ -283,6 +288,7 @@ final class Connection: @unchecked Sendable {
   }
 
   private func open() {
+    guard !isClosed else { return }
     phase = .open
     upgradeTimer?.cancel()
     upgradeTimer = nil

@@ -57,6 +57,9 @@ package final class MuxedStream: PeerStream, @unchecked Sendable {
     self.isInbound = isInbound
   }
 
+  /// What came and nobody read is held no longer.
+  deinit { connection.terms.memory.give(state.withLock { $0.inputBytes }) }
+
   package var peer: PeerID {
     guard let peer = connection.peer else { preconditionFailure("streams exist on authenticated connections alone") }
     return peer

@@ -7,6 +7,8 @@ internal import PeerProtocols
 final class RelayedTransport: ByteTransport, @unchecked Sendable {
   /// Bytes that wait to be written to the stream, at which the connection pauses.
   private static let limit = 1 << 20
+  /// How long sending the rest and closing may take.
+  private static let closingTime = Duration.seconds(10)
 
   private let stream: any PeerStream
   private let connection: Connection
@@ -74,6 +76,8 @@ final class RelayedTransport: ByteTransport, @unchecked Sendable {
 
   func close() {
     isClosing = true
+    // What is left is not waited for longer where the relay takes nothing any more.
+    stream.setTimeout(Self.closingTime)
     flush()
   }
 }

@@ -44,12 +44,13 @@ package final class AddressBook: PeerAddressBook {
     guard let file, let data = FileManager.default.contents(atPath: file), data.count <= Self.maximumFileSize else {
       return
     }
+    let start = self.now()
     for line in String(decoding: data, as: UTF8.self).split(separator: "\n") {
       let parts = line.split(separator: "\t")
-      guard parts.count == 2, let until = Int64(parts[1]), let address = try? Multiaddr(String(parts[0])),
-        let peer = address.peer
+      guard parts.count == 2, let until = Int64(parts[1]), until > start,
+        let address = try? Multiaddr(String(parts[0])), let peer = address.peer
       else { continue }
-      add([address], of: peer, for: .seconds(until - self.now()))
+      add([address], of: peer, for: .seconds(until - start))
     }
     state.withLock { $0.isChanged = false }
   }

@@ -42,6 +42,12 @@ final class DialInProgress: Sendable {
           return nil
         }
         if let known { continuation.resume(returning: known) }
+        // An alarm or a cancellation that came before the waiter was there did not find it.
+        if Task.isCancelled {
+          giveUp(number, PeerError(.cancelled, "the caller was cancelled"))
+        } else if deadline <= .now {
+          giveUp(number, PeerError(.timedOut, "no connection within the deadline"))
+        }
       }
     } onCancel: {
       giveUp(number, PeerError(.cancelled, "the caller was cancelled"))

@@ -98,9 +98,9 @@ package struct Reachability: Sendable {
   package static let confidence = 3
 
   package private(set) var verdict = Verdict.unknown
-  private var streak = 0
   private var last: Verdict = .unknown
-  private var asked: [PeerID] = []
+  /// Who found the last in a row, as many as must agree.
+  private var streak: [PeerID] = []
 
   package init() {}
 
@@ -112,13 +112,11 @@ package struct Reachability: Sendable {
   package mutating func note(_ found: Verdict, by peer: PeerID, of able: Int = .max) -> Bool {
     if found != last {
       last = found
-      streak = 0
-      asked = []
+      streak = []
     }
-    guard !asked.contains(peer) else { return false }
-    asked.append(peer)
-    streak += 1
-    guard streak >= min(Self.confidence, max(1, able)), verdict != found else { return false }
+    guard streak.count < Self.confidence, !streak.contains(peer) else { return false }
+    streak.append(peer)
+    guard streak.count >= min(Self.confidence, max(1, able)), verdict != found else { return false }
     verdict = found
     return true
   }

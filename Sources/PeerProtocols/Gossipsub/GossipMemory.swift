@@ -77,8 +77,15 @@ struct GossipSeen: Sendable {
     guard times[id] == nil else { return false }
     times[id] = now
     order.append(id)
-    if times.count > limit { dropFirst() }
+    while times.count > limit, head < order.count { dropFirst() }
     return true
+  }
+
+  /// Forgets a message, as if it had not come.
+  mutating func remove(_ id: GossipMessage.ID) {
+    times[id] = nil
+    // Elsewhere, its place is passed over in its turn.
+    if order.last == id { order.removeLast() }
   }
 
   private mutating func dropFirst() {
@@ -91,6 +98,6 @@ struct GossipSeen: Sendable {
   }
 
   mutating func expire(at now: Duration) {
-    while head < order.count, let time = times[order[head]], now - time >= lifetime { dropFirst() }
+    while head < order.count, times[order[head]].map({ now - $0 >= lifetime }) ?? true { dropFirst() }
   }
 }

@@ -36,8 +36,7 @@ extension Gossipsub {
     // Unsigned, unnumbered or in this node's name: nobody who follows the strict rule sends that.
     guard !message.signature.isEmpty, !message.sequence.isEmpty, message.publisher != nil, message.from != own.bytes
     else {
-      _ = seen.insert(id, at: now)
-      deliveries[id] = Delivery(status: .invalid, message: nil, first: peer, since: now)
+      // Not marked as seen: the publisher that it names may yet send a message of that number.
       score.deliveredInvalid(peer, message.topic)
       return
     }
@@ -77,6 +76,12 @@ extension Gossipsub {
     case .reject:
       delivery.status = .invalid
       for peer in inOrder(delivery.others.union([delivery.first])) { score.deliveredInvalid(peer, topic) }
+    case .forged:
+      // The others may have brought the true one meanwhile.
+      score.deliveredInvalid(delivery.first, topic)
+      deliveries[id] = nil
+      seen.remove(id)
+      return
     case .ignore: delivery.status = .ignored
     }
     deliveries[id] = Delivery(

@@ -18,6 +18,8 @@ package struct Gossipsub: Sendable {
     case accept
     /// Whoever sent it loses standing.
     case reject
+    /// Its signature does not hold. Whoever sent it loses standing, and the true message of that number may still come.
+    case forged
     /// Neither delivered nor held against anybody.
     case ignore
   }

@@ -52,4 +52,11 @@ package struct SplitMix64: RandomNumberGenerator, Sendable {
 
   /// A uniform number in `0 ..< 1`.
   package mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
+
+  /// 32 bytes, as many as a SHA2-256 hash has.
+  mutating func digest() -> [UInt8] {
+    var bytes: [UInt8] = []
+    for _ in 0..<4 { withUnsafeBytes(of: next()) { bytes.append(contentsOf: $0) } }
+    return bytes
+  }
 }

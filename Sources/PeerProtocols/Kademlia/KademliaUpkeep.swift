@@ -120,9 +120,7 @@ extension Kademlia {
   private mutating func lookUpRandom(sharing bits: Int, at now: Duration) {
     // On average 2^(bits+1) draws.
     for _ in 0..<(4 << Self.deepestRandomLookup) {
-      var digest: [UInt8] = []
-      for _ in 0..<4 { withUnsafeBytes(of: random.next()) { digest.append(contentsOf: $0) } }
-      let bytes = Multihash(sha256: digest).bytes
+      let bytes = Multihash(sha256: random.digest()).bytes
       let key = KademliaKey(hashing: bytes)
       guard key.commonPrefix(with: own.key) == bits else { continue }
       _ = start(.refresh, KademliaMessage(.findNode, key: bytes), key, now)

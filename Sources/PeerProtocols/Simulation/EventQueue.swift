@@ -11,8 +11,6 @@ struct EventQueue<Event> {
   private var heap: [Item] = []
   private var order: UInt64 = 0
 
-  var nextTime: Duration? { heap.first?.time }
-
   mutating func add(_ event: Event, at time: Duration) {
     heap.append(Item(time: time, order: order, event: event))
     order += 1
@@ -25,8 +23,9 @@ struct EventQueue<Event> {
     }
   }
 
-  mutating func pop() -> (time: Duration, event: Event)? {
-    guard let first = heap.first else { return nil }
+  /// Takes the first event, where it comes at `end` or before.
+  mutating func pop(by end: Duration) -> (time: Duration, event: Event)? {
+    guard let first = heap.first, first.time <= end else { return nil }
     let last = heap.removeLast()
     if !heap.isEmpty {
       heap[0] = last

@@ -51,8 +51,7 @@ package struct GossipSimulation {
   /// Adds a node that follows the topic.
   @discardableResult
   package mutating func join(_ behavior: Behavior = .honest) -> Int {
-    var digest: [UInt8] = []
-    for _ in 0..<4 { withUnsafeBytes(of: random.next()) { digest.append(contentsOf: $0) } }
+    let digest = random.digest()
     guard let peer = try? PeerID(multihash: Multihash(sha256: digest)) else {
       preconditionFailure("a hash is a peer id")
     }
@@ -134,7 +133,7 @@ package struct GossipSimulation {
   /// Lets virtual time pass.
   package mutating func run(for duration: Duration) {
     let end = now + duration
-    while let time = queue.nextTime, time <= end, let (_, event) = queue.pop() {
+    while let (time, event) = queue.pop(by: end) {
       now = time
       handle(event)
     }

@@ -35,8 +35,8 @@ package struct KademliaMeasurement: Sendable {
     requests = results.isEmpty ? 0 : Double(results.reduce(0) { $0 + $1.requests }) / Double(results.count)
   }
 
-  /// The share that succeeded, 0 to 1; 1 where there was none.
-  package var rate: Double { attempts == 0 ? 1 : Double(successes) / Double(attempts) }
+  /// The share that succeeded, 0 to 1; 0 where none was judged.
+  package var rate: Double { attempts == 0 ? 0 : Double(successes) / Double(attempts) }
 }
 
 extension KademliaSimulation {
@@ -110,7 +110,7 @@ extension KademliaSimulation {
     for second in 0..<Int(patience.components.seconds) {
       let from = end + .seconds(second)
       let part = results.filter { $0.began >= from && $0.began < from + .seconds(1) }
-      if Double(part.count { $0.succeeded }) >= 0.99 * Double(part.count) {
+      if !part.isEmpty, Double(part.count { $0.succeeded }) >= 0.99 * Double(part.count) {
         healed = healed ?? .seconds(second)
       } else {
         healed = nil
@@ -121,9 +121,7 @@ extension KademliaSimulation {
 
   /// A random multihash.
   package mutating func randomKey() -> [UInt8] {
-    var digest: [UInt8] = []
-    for _ in 0..<4 { withUnsafeBytes(of: random.next()) { digest.append(contentsOf: $0) } }
-    return Multihash(sha256: digest).bytes
+    Multihash(sha256: random.digest()).bytes
   }
 
   private mutating func watch(_ operation: Kademlia.OperationID?, at node: Int, _ goal: Watched.Goal) {

@@ -74,8 +74,7 @@ package struct KademliaSimulation {
   // MARK: Nodes
 
   private mutating func identity(group: UInt64?) -> KademliaContact {
-    var digest: [UInt8] = []
-    for _ in 0..<4 { withUnsafeBytes(of: random.next()) { digest.append(contentsOf: $0) } }
+    let digest = random.digest()
     let network = group ?? UInt64.random(in: 0..<60_000, using: &random)
     let text =
       "/ip4/\(11 + network / 256 % 89).\(network % 256).\(nodes.count / 256 % 256).\(nodes.count % 256)/tcp/4001"
@@ -155,7 +154,7 @@ package struct KademliaSimulation {
   /// Lets virtual time pass.
   package mutating func run(for duration: Duration) {
     let end = now + duration
-    while let time = queue.nextTime, time <= end, let (_, event) = queue.pop() {
+    while let (time, event) = queue.pop(by: end) {
       now = time
       handle(event)
     }

@@ -138,12 +138,14 @@ package final class GossipService: Sendable {
         try await open.writeMessage(rpc)
         open.setDeadline(nil)
       }
-      try await stream?.closeWrite()
     } catch {
       stream?.reset()
       // Begun anew when the peer is identified again, or opens a stream itself.
       leave(newcomer.peer)
+      return
     }
+    // The peer was left before; if it is back already, it has another queue.
+    try? await stream?.closeWrite()
   }
 
   private func read(_ stream: any PeerStream, _ version: Gossipsub.Version) async throws(PeerError) {
@@ -189,7 +191,7 @@ package final class GossipService: Sendable {
   private func judge(_ message: GossipMessage) -> Gossipsub.Verdict {
     guard let key = message.signer,
       (try? host.verify(message.signature, of: message.signedBytes, by: key)) == true
-    else { return .reject }
+    else { return .forged }
     return state.withLock { $0.followers[message.topic] }?.judge(message) ?? .ignore
   }
 

@@ -79,7 +79,7 @@ private func sent(_ router: inout Gossipsub) -> [(peer: PeerID, rpc: GossipRPC)]
     router.heartbeat(at: .seconds(3))
     #expect(router.mesh["t"]?.count == 6)
     let pruned = sent(&router).filter { !$0.rpc.prune.isEmpty }
-    #expect(pruned.allSatisfy { $0.rpc.prune[0].backoff == 60 })
+    #expect(!pruned.isEmpty && pruned.allSatisfy { $0.rpc.prune[0].backoff == 60 })
   }
 
   @Test func aFullMeshTakesOnlyThoseItChoseItself() throws {
@@ -153,6 +153,26 @@ private func sent(_ router: inout Gossipsub) -> [(peer: PeerID, rpc: GossipRPC)]
     #expect(router.score(of: spammer) < -100)
     router.heartbeat(at: .seconds(3))
     #expect(router.mesh["t"]?.contains(spammer) == false)
+  }
+
+  @Test func aForgedMessageDoesNotKeepTheTrueOneOut() throws {
+    var router = try router(4)
+    let (forger, publisher) = (try peer(0), try peer(1))
+    let (first, second) = (message(publisher, 1), message(publisher, 2))
+    router.received(carrying([first]), from: forger, at: .seconds(2))
+    router.validated(first.id, .forged, at: .seconds(2))
+    var unsigned = second
+    unsigned.signature = []
+    router.received(carrying([unsigned]), from: forger, at: .seconds(2))
+    #expect(router.score(of: forger) < -10)
+    _ = router.takeActions()
+    router.received(carrying([first, second]), from: publisher, at: .seconds(3))
+    let judged = router.takeActions().compactMap { action -> GossipMessage.ID? in
+      if case .validate(let message, _) = action { return message.id }
+      return nil
+    }
+    #expect(judged == [first.id, second.id])
+    #expect(router.score(of: publisher) >= 0)
   }
 
   @Test func gossipIsAnsweredWithinBounds() throws {

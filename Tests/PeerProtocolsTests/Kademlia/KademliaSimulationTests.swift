@@ -51,6 +51,7 @@ import Testing
       _ = simulation.measurePeerLookups(5)
       return simulation.messages
     }
-    #expect(messages() == messages())
+    let first = messages()
+    #expect(first > 0 && first == messages())
   }
 }
