@@ -66,9 +66,6 @@ const struct prsm_packed *prsm_packed_of(const struct ggml_tensor *tensor);
 /* Bytes of a block of eight rows, of 32 or 256 columns. */
 size_t prsm_block_size(enum prsm_kind kind);
 
-/* Whether this processor has what the kernels of products use. */
-bool prsm_has_kernels(void);
-
 /* Whether the product is computed here, and the bytes of work space that it takes then. */
 bool prsm_multiplies(const struct ggml_tensor *product);
 size_t prsm_multiply_size(int threads, const struct ggml_tensor *product);

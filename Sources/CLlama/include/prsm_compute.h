@@ -16,6 +16,9 @@ extern "C" {
  * threads and the places in the cache.
  */
 
+/* Whether this processor has what the kernels of products use. */
+bool prsm_has_kernels(void);
+
 /* A model's weights in the order in which the kernels read them; made as they are first used. */
 typedef struct prsm_weights prsm_weights;
 

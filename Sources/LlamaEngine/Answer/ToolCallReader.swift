@@ -28,15 +28,11 @@ struct ToolCallReader {
   private var isAtStart = true
   /// The calls found so far.
   private(set) var callCount = 0
-  /// Whether the last call was one that had been made already. Small models go on so until their limit; the answer is over,
-  /// and what follows is left out.
+  /// Whether one call has been made three times in a row. Small models go on so until their limit; the answer is over, and
+  /// what follows is left out.
   private(set) var isRepeating = false
-  private var made: Set<Call> = []
-
-  private struct Call: Hashable {
-    var name: String
-    var arguments: String
-  }
+  private static let mostRepeats = 3
+  private var last: (name: String, arguments: String, count: Int)?
 
   /// - Parameters:
   ///   - names: the functions there are; anything else is text.
@@ -166,10 +162,9 @@ struct ToolCallReader {
   private mutating func emit(_ calls: [(name: String, arguments: String)]) -> [GenerationEvent] {
     var events: [GenerationEvent] = []
     for call in calls where !(isSingle && callCount > 0) && !isRepeating {
-      guard made.insert(Call(name: call.name, arguments: call.arguments)).inserted else {
-        isRepeating = true
-        continue
-      }
+      let repeats = last.map { $0.name == call.name && $0.arguments == call.arguments ? $0.count : 0 } ?? 0
+      last = (call.name, call.arguments, repeats + 1)
+      isRepeating = repeats + 1 == Self.mostRepeats
       events.append(
         .toolCall(ToolCallPiece(index: callCount, id: makeID(), name: call.name, arguments: call.arguments)))
       callCount += 1

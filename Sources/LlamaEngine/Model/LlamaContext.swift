@@ -25,8 +25,6 @@ final class LlamaContext {
   let sequenceCount: Int
   let maximumRows: Int
   let maximumOutputs: Int
-  /// Whether a row's logits depend on its own sequence alone, to the last bit.
-  let isBatchInvariant: Bool
   private let memory: OpaquePointer
   /// Where in a sequence each cell of the cache is.
   private let cells: OpaquePointer
@@ -56,9 +54,8 @@ final class LlamaContext {
     exact.type_k = GGML_TYPE_F16
     exact.type_v = GGML_TYPE_F16
     parameters.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_AUTO
-    let made = llama_init_from_model(model.pointer, exact)
-    isBatchInvariant = made != nil
-    guard let pointer = made ?? llama_init_from_model(model.pointer, parameters),
+    guard
+      let pointer = llama_init_from_model(model.pointer, exact) ?? llama_init_from_model(model.pointer, parameters),
       let memory = llama_get_memory(pointer), let cells = prsm_cells_make()
     else {
       throw GenerationError(

@@ -89,17 +89,24 @@ import Testing
     }
   }
 
-  @Test func `the same call again ends an answer, and a call that is cut off is left out`() {
+  @Test func `a third time the same call ends an answer, and a call that is cut off is left out`() {
     let call = "<tool_call>{\"name\": \"f\", \"arguments\": {\"x\": 1}}</tool_call>"
-    let made: [GenerationEvent] = [
-      .toolCall(ToolCallPiece(index: 0, id: "id", name: "f", arguments: "{\"x\":1}"))
-    ]
+    let other = "<tool_call>{\"name\": \"f\", \"arguments\": {\"x\": 2}}</tool_call>"
     let reader = ToolCallReader(names: ["f"], isSingle: false, makeID: { "id" })
-    let again = read([call, "\n", call, "\n", call], AnswerText.Reading(toolCalls: reader))
-    #expect(again.events == made)
+    func made(_ values: [Int]) -> [GenerationEvent] {
+      values.enumerated().map { index, value in
+        .toolCall(ToolCallPiece(index: index, id: "id", name: "f", arguments: "{\"x\":\(value)}"))
+      }
+    }
+    let again = read([call, "\n", call, "\n", call, "\n", call], AnswerText.Reading(toolCalls: reader))
+    #expect(again.events == made([1, 1, 1]))
     #expect(again.answer.repeatsCall)
+    // Two dice are two rolls.
+    let twice = read([call, call, other, call, call], AnswerText.Reading(toolCalls: reader))
+    #expect(twice.events == made([1, 1, 2, 1, 1]))
+    #expect(!twice.answer.repeatsCall)
     let cut = read([call, "\n<tool_call>\n{\"name\": \"f\", \"argu"], AnswerText.Reading(toolCalls: reader))
-    #expect(cut.events == made)
+    #expect(cut.events == made([1]))
     #expect(!cut.answer.repeatsCall)
   }
 }
