@@ -88,7 +88,11 @@ import Testing
       of: QualityPredictorTests.records(60, seed: 13), settings: settings, nanoseconds: { 0 })
     let json = try JSONSerialization.jsonObject(with: JSONEncoder().encode(evaluation))
     let object = try #require(json as? [String: Any])
-    var promised = ["oracle_apgr", "over_length_low", "over_length_high", "decision_p99_us", "cost_saved_at_95"]
+    var promised = [
+      "oracle_apgr", "over_length_low", "over_length_high", "decision_p99_us", "cost_saved_at_95",
+      "cost_saved_at_95_bound", "cost_saved_at_95_judge_80", "judge_accuracy_for_50", "calibration_error",
+      "prior_share",
+    ]
     for router in ["", "length_", "random_"] {
       promised += ["apgr", "apgr_low", "apgr_high", "cpt50", "cpt80"].map { router + $0 }
     }

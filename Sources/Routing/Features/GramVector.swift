@@ -25,36 +25,55 @@ package struct GramVector: Sendable, Equatable {
 
 /// Counts a text's n-grams on the way to its `GramVector`.
 struct GramCounter {
-  /// Shortest and longest n-gram in bytes, the space before and after a word included.
-  private static let sizes = 1...4
   private static let weightOfCount: [Float] = (0...255).map { $0 == 0 ? 0 : 1 + Float(log(Double($0))) }
 
   /// Counts the n-grams of `text`: `count` bytes of lower-case words, each with one space before and after, and at least
-  /// eight readable bytes behind them. N-grams stay inside a word and its two spaces.
+  /// eight readable bytes behind them. N-grams have 1 to 4 bytes, and stay inside a word and its two spaces.
   static func count(_ text: UnsafeMutableBufferPointer<UInt8>, count: Int) -> GramVector {
     guard let bytes = UnsafeRawPointer(text.baseAddress), count > 2 else { return GramVector() }
     return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: GramVector.bucketCount) { table in
       table.initialize(repeating: 0)
-      var indices: [UInt16] = []
-      indices.reserveCapacity(min(3 * count, 2048))
-      var start = 0
-      while start < count - 1 {
-        // A token runs from the space at `start` to the space at `end`.
-        var end = start + 1
-        while text[end] != 0x20 { end += 1 }
-        for first in start..<end {
-          let word = bytes.loadUnaligned(fromByteOffset: first, as: UInt32.self)
-          for size in sizes where first + size <= end + 1 {
-            let gram = size == 4 ? word : word & ((1 << UInt32(size * 8)) - 1)
-            let hash = (UInt64(gram) | UInt64(size) << 32) &* 0x9E37_79B9_7F4A_7C15
-            let bucket = Int(hash >> 50)
-            if table[bucket] == 0 { indices.append(UInt16(bucket)) }
-            if table[bucket] < 255 { table[bucket] += 1 }
+      return withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 4 * count) { found in
+        var foundCount = 0
+        var start = 0
+        while start < count - 1 {
+          // A token runs from the space at `start` to the space at `end`.
+          var end = start + 1
+          while text[end] != 0x20 { end += 1 }
+          for first in start..<end {
+            let word = bytes.loadUnaligned(fromByteOffset: first, as: UInt32.self)
+            note(word & 0xFF, size: 1, table, found, &foundCount)
+            note(word & 0xFFFF, size: 2, table, found, &foundCount)
+            if first + 2 <= end { note(word & 0xFF_FFFF, size: 3, table, found, &foundCount) }
+            if first + 3 <= end { note(word, size: 4, table, found, &foundCount) }
           }
+          start = end
         }
-        start = end
+        let weights = weightOfCount
+        return GramVector(
+          indices: Array(UnsafeBufferPointer(rebasing: found[..<foundCount])),
+          values: [Float](unsafeUninitializedCapacity: foundCount) { values, initializedCount in
+            for position in 0..<foundCount {
+              values.initializeElement(at: position, to: weights[Int(table[Int(found[position])])])
+            }
+            initializedCount = foundCount
+          })
       }
-      return GramVector(indices: indices, values: indices.map { weightOfCount[Int(table[Int($0)])] })
     }
+  }
+
+  /// Counts one n-gram. Whether its bucket is new cannot be foretold, so nothing branches on it: the bucket is written
+  /// behind those found in any case, and counted if it is new.
+  @inline(__always)
+  private static func note(
+    _ gram: UInt32, size: UInt64, _ table: UnsafeMutableBufferPointer<UInt8>,
+    _ found: UnsafeMutableBufferPointer<UInt16>, _ foundCount: inout Int
+  ) {
+    let hash = (UInt64(gram) | size << 32) &* 0x9E37_79B9_7F4A_7C15
+    let bucket = Int(truncatingIfNeeded: hash >> 50)
+    let before = table[bucket]
+    found.initializeElement(at: foundCount, to: UInt16(truncatingIfNeeded: bucket))
+    foundCount &+= before == 0 ? 1 : 0
+    table[bucket] = before &+ (before < 255 ? 1 : 0)
   }
 }
