@@ -4,7 +4,7 @@ import Testing
 
 @testable import prsm
 
-@Suite struct CodeTurnsTests {
+@Suite(.timeLimit(.minutes(1))) struct CodeTurnsTests {
   @Test func tenantsTakeTurnsAndTheQueueIsBounded() async throws {
     let turns = CodeTurns(places: 1, waiting: 3)
     let first = try await turns.take(tenant: "a") { _ in }
@@ -16,7 +16,10 @@ import Testing
           await order.add(tenant)
           await turns.giveBack(turn)
         }
-        while await turns.load.waiting <= index { await Task.yield() }
+        while await turns.load.waiting <= index {
+          try Task.checkCancellation()
+          await Task.yield()
+        }
       }
       let refusal = await #expect(throws: GenerationError.self) { try await turns.take(tenant: "c") { _ in } }
       if case .overloaded = refusal?.kind {} else { Issue.record("\(String(describing: refusal))") }
@@ -37,9 +40,27 @@ import Testing
     let turns = CodeTurns(places: 1, waiting: 3)
     let turn = try await turns.take(tenant: "a") { _ in }
     let waiting = Task { try await turns.take(tenant: "b") { _ in } }
-    while await turns.load.waiting == 0 { await Task.yield() }
+    while await turns.load.waiting == 0 {
+      try Task.checkCancellation()
+      await Task.yield()
+    }
     waiting.cancel()
     await #expect(throws: (any Error).self) { try await waiting.value }
+    #expect(await Self.load(turns) == [1, 0])
+    await turns.giveBack(turn)
+    #expect(await Self.load(turns) == [0, 0])
+  }
+
+  @Test func nobodyWaitsBeyondTheDeadline() async throws {
+    let turns = CodeTurns(places: 1, waiting: 3, patience: .milliseconds(40))
+    let turn = try await turns.take(tenant: "a") { _ in }
+    let deadlines: [ContinuousClock.Instant?] = [nil, ContinuousClock.now, ContinuousClock.now + .seconds(3_600)]
+    for deadline in deadlines {
+      let refusal = await #expect(throws: GenerationError.self) {
+        try await turns.take(tenant: "b", deadline: deadline) { _ in }
+      }
+      #expect(refusal?.kind == .timedOut)
+    }
     #expect(await Self.load(turns) == [1, 0])
     await turns.giveBack(turn)
     #expect(await Self.load(turns) == [0, 0])

@@ -56,7 +56,7 @@ package final class CodeSearch {
 
   /// Searches.
   ///
-  /// - Throws: ``GenerationError``, `SandboxError`, or `CancellationError`; sequences are given back on every path.
+  /// - Throws: ``GenerationError``, `SandboxError`, or `CancellationError`; the bench has then to be closed.
   package func run() async throws -> CodeResult {
     var tests = task.tests
     var isDerived = false

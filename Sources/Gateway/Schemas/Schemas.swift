@@ -1,8 +1,9 @@
 import ModelInterface
 
 /// The JSON schemas and descriptions of the routes.
-enum Schemas {
-  static func reference(_ name: String) -> JSONSchema {
+package enum Schemas {
+  /// Stands for a schema that `/openapi.json` has by that name.
+  package static func reference(_ name: String) -> JSONSchema {
     ["$ref": .string("#/components/schemas/\(name)")]
   }
 

@@ -5,25 +5,25 @@ import ModelInterface
 enum CodeSchemas {
   static let code = Operation(
     "writeCode", "Writes a program that passes tests, guided by what candidates do when they are run.", tag: "PRSM",
-    requestSchema: reference("CodeRequest"),
+    requestSchema: Schemas.reference("CodeRequest"),
     answers: [
       Operation.Answer(
         200, "The program, its verdict and its cost; as server-sent events also each step of the search.",
-        [("application/json", reference("CodeResult")), ("text/event-stream", reference("ServerSentEvent"))])
+        [
+          ("application/json", Schemas.reference("CodeResult")),
+          ("text/event-stream", Schemas.reference("ServerSentEvent")),
+        ])
     ], errors: [404, 429, 503])
 
   static let execute = Operation(
-    "executeProgram", "Runs a program in the sandbox.", tag: "PRSM", requestSchema: reference("ExecutionRequest"),
-    answers: [.json("How it ended, what it wrote and did.", reference("ExecutionResult"))], errors: [429, 503])
+    "executeProgram", "Runs a program in the sandbox.", tag: "PRSM",
+    requestSchema: Schemas.reference("ExecutionRequest"),
+    answers: [.json("How it ended, what it wrote and did.", Schemas.reference("ExecutionResult"))], errors: [429, 503])
 
   static let all: [(name: String, schema: JSONSchema)] = [
     ("CodeRequest", request), ("CodeResult", result), ("ExecutionRequest", execution),
     ("ExecutionResult", executed),
   ]
-
-  private static func reference(_ name: String) -> JSONSchema {
-    ["$ref": .string("#/components/schemas/\(name)")]
-  }
 
   private static let texts: JSONSchema = ["type": "array", "items": ["type": "string"], "maxItems": 64]
 

@@ -70,7 +70,9 @@ actor CodeService {
       }
     }
     do {
-      let turn = try await turns.take(tenant: context.tenant) { await report(.queued($0)) }
+      let turn = try await turns.take(tenant: context.tenant, deadline: context.deadline) {
+        await report(.queued($0))
+      }
       do {
         let result =
           if let entry {

@@ -11,11 +11,16 @@ actor CodeTurns {
   private struct Waiter {
     let id: UInt64
     let tenant: String
-    let continuation: CheckedContinuation<Bool, Never>
+    let continuation: CheckedContinuation<Outcome, Never>
+  }
+
+  private enum Outcome {
+    case turn, cancelled, late
   }
 
   private let places: Int
   private let most: Int
+  private let patience: Duration
   private var running: [String: Int] = [:]
   private var served: [String: UInt64] = [:]
   private var waiters: [Waiter] = []
@@ -27,9 +32,11 @@ actor CodeTurns {
   /// - Parameters:
   ///   - places: searches side by side.
   ///   - waiting: the most that wait; further ones are refused.
-  init(places: Int = 2, waiting: Int = 32) {
+  ///   - patience: how long one waits.
+  init(places: Int = 2, waiting: Int = 32, patience: Duration = .seconds(600)) {
     self.places = max(1, places)
     most = max(0, waiting)
+    self.patience = patience
   }
 
   /// How many run and wait.
@@ -37,10 +44,12 @@ actor CodeTurns {
 
   /// Waits for a turn.
   ///
-  /// - Parameter queued: told how many wait in front, where there is a wait.
-  /// - Throws: ``GenerationError``: `overloaded` where too many wait, `cancelled`.
+  /// - Parameters:
+  ///   - deadline: when the wait ends, where that is before patience does.
+  ///   - queued: told how many wait in front, where there is a wait.
+  /// - Throws: ``GenerationError``: `overloaded` where too many wait, `timedOut`, `cancelled`.
   func take(
-    tenant: String, queued: @Sendable (Int) async -> Void
+    tenant: String, deadline: ContinuousClock.Instant? = nil, queued: @Sendable (Int) async -> Void
   ) async throws(GenerationError) -> Turn {
     if load.running < places, waiters.isEmpty {
       begin(tenant)
@@ -56,18 +65,29 @@ actor CodeTurns {
     announced -= 1
     nextID += 1
     let id = nextID
-    let hasTurn = await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
-        guard !Task.isCancelled else { return continuation.resume(returning: false) }
+    let latest = ContinuousClock.now + patience
+    let end = min(deadline ?? latest, latest)
+    let alarm = Task {
+      guard (try? await Task.sleep(until: end, clock: .continuous)) != nil else { return }
+      abandon(id, .late)
+    }
+    defer { alarm.cancel() }
+    let outcome: Outcome = await withTaskCancellationHandler {
+      await withCheckedContinuation { (continuation: CheckedContinuation<Outcome, Never>) in
+        guard !Task.isCancelled else { return continuation.resume(returning: Outcome.cancelled) }
         waiters.append(Waiter(id: id, tenant: tenant, continuation: continuation))
         admit()
       }
     } onCancel: {
       // The bridge from a cancellation, which comes from anywhere, to this actor.
-      Task { await self.abandon(id) }
+      Task { await self.abandon(id, .cancelled) }
     }
-    guard hasTurn else { throw GenerationError(.cancelled, "the request was cancelled while it waited for its turn") }
-    return Turn(tenant: tenant)
+    switch outcome {
+    case .turn: return Turn(tenant: tenant)
+    case .cancelled: throw GenerationError(.cancelled, "the request was cancelled while it waited for its turn")
+    case .late:
+      throw GenerationError(.timedOut, "other searches for programs did not end in time; try again when fewer run")
+    }
   }
 
   /// Ends a turn, which begins the next.
@@ -84,9 +104,9 @@ actor CodeTurns {
     if served.count > 4_096 { served = served.filter { clock - $0.value < 1_024 } }
   }
 
-  private func abandon(_ id: UInt64) {
+  private func abandon(_ id: UInt64, _ outcome: Outcome) {
     guard let index = waiters.firstIndex(where: { $0.id == id }) else { return }
-    waiters.remove(at: index).continuation.resume(returning: false)
+    waiters.remove(at: index).continuation.resume(returning: outcome)
   }
 
   /// The tenant that was served longest ago goes first; those with searches running come after those without.
@@ -98,7 +118,7 @@ actor CodeTurns {
       guard let index = waiters.indices.min(by: { rank(waiters[$0]) < rank(waiters[$1]) }) else { return }
       let waiter = waiters.remove(at: index)
       begin(waiter.tenant)
-      waiter.continuation.resume(returning: true)
+      waiter.continuation.resume(returning: .turn)
     }
   }
 }
