@@ -72,6 +72,7 @@ import Testing
     try await Self.with([mock]) { provider async throws in
       let (text, attempts) = try await Self.ask(provider, isStreamed: false)
       #expect(text == "yes" && attempts.isEmpty, "\(attempts)")
+      #expect(mock.requests.count == 2, "the refusal was met")
     }
   }
 

@@ -1,6 +1,7 @@
 import Logging
 import ModelInterface
 import NIOCore
+import NIOHTTP1
 import Telemetry
 
 /// The answer to one request that is passed on: writes what comes back, and settles, counts and logs it once.
@@ -237,7 +238,8 @@ final class PassageAnswer: PassageReceiver {
     status = response.status
     bytes = response.body.count
     var output = ByteBuffer()
-    output.writeString("HTTP/1.1 \(response.status) \(Self.reason(response.status))\r\n")
+    let reason = HTTPResponseStatus(statusCode: response.status).reasonPhrase
+    output.writeString("HTTP/1.1 \(response.status) \(reason)\r\n")
     for (name, value) in response.headers + lane.responder.securityHeaders + admitted.admission.headers {
       output.writeString("\(name): \(value)\r\n")
     }
@@ -298,19 +300,6 @@ final class PassageAnswer: PassageReceiver {
       tracer.record(Answer.span(span, settlement, model: start, duration: line.time))
     }
     tracer.record(Responder.span(trace, line, pattern: PlainHead.path, failure))
-  }
-
-  private static func reason(_ status: Int) -> String {
-    switch status {
-    case 400: "Bad Request"
-    case 404: "Not Found"
-    case 429: "Too Many Requests"
-    case 500: "Internal Server Error"
-    case 502: "Bad Gateway"
-    case 503: "Service Unavailable"
-    case 504: "Gateway Timeout"
-    default: "Error"
-    }
   }
 }
 

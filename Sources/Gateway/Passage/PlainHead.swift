@@ -172,7 +172,6 @@ struct PlainHead {
         case 12 where spells("x-request-id"): .identifier
         case 13 where spells("authorization"): .authorization
         case 14 where spells("content-length"): .length
-        case 14 where spells("x-prsm-session"): .special
         case 16 where spells("content-encoding"): .special
         case 17 where spells("transfer-encoding"): .framing
         case 7... where PlainHead.spells(bytes, name.lowerBound..<name.lowerBound + 7, "x-prsm-"): .special

@@ -45,6 +45,8 @@ package struct GatewayServices: Sendable {
   package var logger: Logger
   /// Takes a line a request; nil hands them to the logger.
   package var requestLog: (any RequestLog)?
+  /// Lets go of the gateway's event loops. Called once all answers have been given, before the loops end.
+  package var leaveLoops: @Sendable () -> Void
 
   /// A provider with everything else left out.
   package init(provider: any ModelProvider, logger: Logger) {
@@ -56,6 +58,7 @@ package struct GatewayServices: Sendable {
     tracer = nil
     unreadiness = { [] }
     modules = []
+    leaveLoops = {}
   }
 }
 
@@ -140,6 +143,7 @@ package struct Gateway: Service {
     let group = MultiThreadedEventLoopGroup(
       numberOfThreads: max(1, configuration.threads ?? min(4, cores)))
     do {
+      defer { services.leaveLoops() }
       try await serve(on: group)
     } catch {
       try? await group.shutdownGracefully()

@@ -107,6 +107,7 @@ final class LoopConnections {
 
   /// Sees to it that a connection is told when its deadline has passed. One that moves its deadline back need not say so.
   func watch(_ connection: PassageConnection) {
+    guard !connection.hasEnded else { return }
     if connection.place == nil {
       connection.place = waiting.count
       waiting.append(connection)

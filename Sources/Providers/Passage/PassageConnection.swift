@@ -22,6 +22,7 @@ final class PassageConnection: ChannelInboundHandler, ChannelOutboundHandler {
   private var exchange: (any PassageExchange)?
   /// A response is on its way, or what is left of one.
   private var isBusy = false
+  /// Whether another request may follow; false once it is being closed, which takes a while where TLS says goodbye.
   private var keepsAlive = true
   private var parser = ResponseParser()
   private var buffer = ByteBuffer()
@@ -34,7 +35,7 @@ final class PassageConnection: ChannelInboundHandler, ChannelOutboundHandler {
   }
 
   /// Whether a request can be sent on it.
-  var isUsable: Bool { context?.channel.isActive == true && !isBusy }
+  var isUsable: Bool { context?.channel.isActive == true && !isBusy && keepsAlive }
 
   func handlerAdded(context: ChannelHandlerContext) { self.context = context }
   func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
@@ -80,6 +81,8 @@ final class PassageConnection: ChannelInboundHandler, ChannelOutboundHandler {
 
   func close() {
     keepsAlive = false
+    // TLS has a deadline of its own for the goodbye.
+    due = .distantFuture
     guard let context else {
       pool.closed(self)
       return
@@ -152,6 +155,10 @@ final class PassageConnection: ChannelInboundHandler, ChannelOutboundHandler {
   }
 
   func channelInactive(context: ChannelHandlerContext) {
+    // What came before the end counts, although its reader may be behind.
+    keepsAlive = false
+    isHeld = false
+    pump()
     pool.closed(self)
     let exchange = exchange
     self.exchange = nil

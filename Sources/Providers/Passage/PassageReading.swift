@@ -69,11 +69,7 @@ struct PassageReading {
     case .other: return read(body, asOther: true)
     case .events: return stream(body)
     case .unknown, .whole:
-      guard gathered.readableBytes + body.readableBytes <= UpstreamReading.maximumAnswerSize else {
-        return .failed(
-          GenerationError(
-            .unavailable, "`\(endpoint)` answered more than \(UpstreamReading.maximumAnswerSize) bytes"))
-      }
+      guard hasRoom(for: body) else { return tooMuch }
       if gathered.readableBytes == 0 { gathered = body } else { gathered.writeImmutableBuffer(body) }
       guard form == .unknown, let first = gathered.readableBytesView.first(where: { $0 > 0x20 }) else {
         return .nothing
@@ -87,6 +83,15 @@ struct PassageReading {
       form = .events
       return stream(gathered, isFirst: true)
     }
+  }
+
+  private func hasRoom(for body: ByteBuffer) -> Bool {
+    gathered.readableBytes + body.readableBytes <= UpstreamReading.maximumAnswerSize
+  }
+
+  private var tooMuch: Step {
+    .failed(
+      GenerationError(.unavailable, "`\(endpoint)` answered more than \(UpstreamReading.maximumAnswerSize) bytes"))
   }
 
   mutating func end() -> Step {
@@ -121,7 +126,11 @@ struct PassageReading {
 
   private mutating func stream(_ body: ByteBuffer, isFirst: Bool = false) -> Step {
     var found: [Event] = []
-    if !hasPassed, !isFirst { gathered.writeImmutableBuffer(body) }
+    if !hasPassed, !isFirst {
+      // Comments may go on without end.
+      guard hasRoom(for: body) else { return tooMuch }
+      gathered.writeImmutableBuffer(body)
+    }
     for event in reader.read(body) {
       if event.data.elementsEqual("[DONE]".utf8) {
         guard hasPassed else { return read(ByteBuffer(), asOther: true) }

@@ -46,9 +46,6 @@ struct ResponseParser {
   /// How much of the next line has been looked at already.
   private var scanned = 0
 
-  /// Whether nothing of a response has come yet.
-  private(set) var isFresh = true
-
   /// The next part that is complete; nil where more bytes are needed.
   mutating func next(_ buffer: inout ByteBuffer) throws(Failure) -> Part? {
     while true {
@@ -92,7 +89,6 @@ struct ResponseParser {
       case .end:
         state = .head
         scanned = 0
-        isFresh = true
         return .end
       }
     }
@@ -101,7 +97,7 @@ struct ResponseParser {
   /// The connection has been closed.
   ///
   /// - Returns: whether the response was complete with that.
-  mutating func close() -> Bool {
+  func close() -> Bool {
     if case .untilClose = state { return true }
     return false
   }
@@ -148,7 +144,6 @@ struct ResponseParser {
 
   private mutating func readHead(_ buffer: inout ByteBuffer) throws(Failure) -> Head? {
     guard buffer.readableBytes > 0 else { return nil }
-    isFresh = false
     let (end, from) = buffer.withUnsafeReadableBytes { Self.endOfHead($0, from: scanned) }
     guard let end else {
       scanned = from

@@ -122,8 +122,13 @@ final class UpstreamPool: Sendable {
     closeLoops()
   }
 
-  private func closeLoops() {
-    for loop in loops.withLock({ Array($0.values) }) {
+  /// Lets go of the event loops that requests came from; what is open on them is closed as soon as it is not in use.
+  func closeLoops() {
+    let left = loops.withLock { loops in
+      defer { loops = [:] }
+      return Array(loops.values)
+    }
+    for loop in left {
       let connections = loop.connections
       loop.eventLoop.execute { connections.value.close() }
     }

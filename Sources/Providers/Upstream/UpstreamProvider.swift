@@ -32,6 +32,9 @@ package final class UpstreamProvider: ModelProvider {
   /// The configuration in force.
   var current: UpstreamPool { pool.withLock { $0 } }
 
+  /// Lets go of the event loops that passages were begun on, which are about to end; requests in PRSM's words go on.
+  package func leaveLoops() { current.closeLoops() }
+
   /// Closes the connections, breaking off what still runs.
   package func shutdown() async {
     let pool = pool.withLock { $0 }

@@ -82,7 +82,8 @@ struct Node {
       judged: { account.routing.judged($0, question: $1, quality: $2) })
     providers.code.use(account.meter)
     let gateway = try gateway(
-      providers, front, [virtual.module] + (peers.map { [$0.module] } ?? []) + (inference.map { [$0.module] } ?? []),
+      providers, front, upstreams,
+      [virtual.module] + (peers.map { [$0.module] } ?? []) + (inference.map { [$0.module] } ?? []),
       authenticator, readiness, account, database, observation, content
     ) { address in
       let usable = Self.usable(address)
@@ -197,7 +198,7 @@ struct Node {
   }
 
   private func gateway(
-    _ providers: NodeProviders, _ front: RoutedProvider, _ modules: [any GatewayModule],
+    _ providers: NodeProviders, _ front: RoutedProvider, _ upstreams: Upstreams, _ modules: [any GatewayModule],
     _ authenticator: KeyRingAuthenticator?,
     _ readiness: Readiness, _ account: AccountPart, _ database: NodeDatabase?, _ observation: Observation,
     _ content: ContentPart,
@@ -221,6 +222,7 @@ struct Node {
     settings.allowedOrigins = Set(configuration.allowedOrigins)
     let all = providers.all
     var services = GatewayServices(provider: front, logger: observation.logger)
+    services.leaveLoops = { upstreams.provider.leaveLoops() }
     services.meter = OuterMeter(meter: account.meter, isVirtual: providers.isVirtual)
     services.modules += account.modules + providers.code.modules + modules
     services.metrics = observation.metrics
