@@ -16,7 +16,8 @@ import Testing
         #expect(
           response.status == 200, "\(file.lastPathComponent) is not embedded; run scripts/embed-playground")
         let text = try String(contentsOf: file, encoding: .utf8)
-        if !text.hasPrefix("<!--") { #expect(response.body == text, "\(file.lastPathComponent)") }
+        // A page is put into the frame.
+        if file.pathExtension != "html" { #expect(response.body == text, "\(file.lastPathComponent)") }
       }
     }
   }
@@ -24,21 +25,29 @@ import Testing
   @Test func pagesShareOneFrame() async throws {
     try await TestNode.with { node async throws in
       for (page, title) in [
-        ("code", "Code"), ("routing", "Routing"), ("cost", "Cost"), ("peers", "Peers"), ("content", "Content"),
+        ("index", "PRSM"), ("code", "Code · PRSM"), ("routing", "Routing · PRSM"), ("cost", "Cost · PRSM"),
+        ("peers", "Peers · PRSM"), ("content", "Content · PRSM"),
       ] {
-        let body = try await node.ask("GET", "/playground/\(page).html").body
+        let body = try await node.ask("GET", page == "index" ? "/" : "/playground/\(page).html").body
         let file = try String(contentsOf: Self.folder.appending(path: "\(page).html"), encoding: .utf8)
         #expect(body.hasPrefix("<!doctype html>\n"))
-        #expect(body.contains("<title>\(title) · PRSM</title>"))
-        #expect(body.contains("<button id=\"theme\""))
-        for line in file.split(separator: "\n").drop(while: { $0 != "-->" }).dropFirst() {
-          #expect(body.contains(line), "\(page): \(line)")
+        #expect(body.contains("<title>\(title)</title>"))
+        // Each once, whether it is the frame's or the page's own.
+        for part in ["<a class=\"skip\"", "<header class=\"bar\">", "<button id=\"theme\"", "<main ", "</html>"] {
+          #expect(body.components(separatedBy: part).count == 2, "\(page): \(part)")
         }
-        // Whatever a page names is there.
-        for name in body.matches(of: /"\/playground\/([a-z-]+\.(css|js))"/).map(\.output.1) {
+        let own = file.split(separator: "\n").drop { $0 != "-->" }.dropFirst().filter { !$0.hasPrefix("<!-- ") }
+        #expect(own.count > 10)
+        for line in own { #expect(body.contains(line), "\(page): \(line)") }
+        // Whatever a page names is there: the frame's three styles and its script, and what the page adds.
+        let names = body.matches(of: /"\/playground\/([a-z-]+\.(css|js))"/).map(\.output.1)
+        #expect(names.count >= 6)
+        for name in names {
           #expect(try await node.ask("GET", "/playground/\(name)").status == 200, "\(page): \(name)")
         }
-        #expect(!body.contains("{styles}") && !body.contains("{script}") && !body.contains("{body}"))
+        for place in ["title", "description", "styles", "script", "skip", "bar-start", "bar-end", "body"] {
+          #expect(!body.contains("{\(place)}"), "\(page): \(place)")
+        }
       }
       #expect(try await node.ask("GET", "/playground/page.html").status == 404)
     }

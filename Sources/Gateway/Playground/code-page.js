@@ -68,7 +68,7 @@ function begin() {
 }
 
 /** An empty stage, before the first event. */
-export function reset() {
+function reset() {
   tree.clear();
   lines = new Map();
   result = null;

@@ -75,7 +75,9 @@ async function refresh() {
   try {
     const [usage, pins] = await Promise.all([call("GET", ""), call("GET", "/pins")]);
     const quota = usage.quota ? ` of ${sizeText(usage.quota)}` : "";
-    byId("usage").textContent = `${usage.blocks} blocks, ${sizeText(usage.file_bytes)}${quota} on disk, ${usage.pins} pins`;
+    const counted = (number, name) => `${number} ${name}${number === 1 ? "" : "s"}`;
+    byId("usage").textContent =
+      `${counted(usage.blocks, "block")}, ${sizeText(usage.file_bytes)}${quota} on disk, ${counted(usage.pins, "pin")}`;
     body.replaceChildren(...pins.map(pinRow));
     byId("no-pins").hidden = pins.length > 0;
     byId("pins").hidden = pins.length === 0;

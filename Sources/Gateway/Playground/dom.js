@@ -21,10 +21,10 @@ export function element(tag, properties = {}, ...children) {
   return node;
 }
 
-/** The element with this id. The ids are those of index.html, so a missing one is a defect of the page itself. */
+/** The element with this id. The ids are those of the page, so a missing one is a defect of the page itself. */
 export function byId(id) {
   const node = document.getElementById(id);
-  if (!node) throw new Error(`index.html has no element with the id "${id}"`);
+  if (!node) throw new Error(`this page has no element with the id "${id}"`);
   return node;
 }
 
