@@ -4,7 +4,7 @@ SHELL := /bin/bash
 LISTEN ?= 127.0.0.1:8080
 release := .build/release/prsm
 
-.PHONY: help serve build setup test lint format bench-peers bench network install clean
+.PHONY: help serve build setup test lint format bench-peers network install clean
 
 help:
 	@echo "make serve         install what is needed, build, fetch a small model, start the node (LISTEN=$(LISTEN))"
@@ -31,7 +31,9 @@ test:
 
 lint:
 	@swift format lint --strict --recursive --parallel Package.swift Sources Tests
-	@for script in scripts/setup scripts/swift scripts/test scripts/bench-peers scripts/network scripts/network-acceptance .ci/run; do bash -n $$script; done
+	@for script in scripts/setup scripts/swift scripts/test scripts/acceptance scripts/with-postgres scripts/bench-peers \
+	  scripts/peers-acceptance scripts/embed-playground scripts/network scripts/network-acceptance .ci/run; do \
+	  bash -n $$script || exit; done
 
 format:
 	@swift format --in-place --recursive --parallel Package.swift Sources Tests

@@ -63,7 +63,9 @@ struct KeyStoreConformance: Sendable {
     }
   }
 
-  @Test(.enabled(if: TestDatabase.server != nil, "there is no PostgreSQL: run scripts/with-postgres swift test"))
+  @Test(
+    .enabled(if: TestDatabase.server != nil, "there is no PostgreSQL: run scripts/with-postgres swift test"),
+    .timeLimit(.minutes(1)))
   func aKeyMadeAtOneReplicaIsGoodAtTheOtherAndStaysSoWithoutTheDatabase() async throws {
     try await TestDatabase.with { address in
       let pools = [PostgresPool(address: address), PostgresPool(address: address)]
@@ -76,9 +78,12 @@ struct KeyStoreConformance: Sendable {
       #expect(throws: AccessError.self) { try rings[1].authenticate(APIKey.generate().text) }
       for ring in rings { #expect(try await ring.hasKeys() == false) }
       let (key, record) = try await rings[0].create(name: "x", scopes: [.inference])
-      /// Asks until the store, which is asked beside the requests, has answered.
-      func outcome(until isDone: (Result<KeyHolder, AccessError>) -> Bool) async -> Result<KeyHolder, AccessError> {
+      /// Asks until the store, which is asked beside the requests, has answered, or the test's time is over.
+      func outcome(
+        until isDone: (Result<KeyHolder, AccessError>) -> Bool
+      ) async throws -> Result<KeyHolder, AccessError> {
         while true {
+          try Task.checkCancellation()
           elapsed.withLock { $0 += .seconds(2) }
           let result: Result<KeyHolder, AccessError>
           do throws(AccessError) { result = .success(try rings[1].authenticate(key.text)) } catch {

@@ -53,7 +53,7 @@ struct PostgresUsageStoreTests {
       try await withThrowingTaskGroup { group in
         group.addTask {
           let killer = PostgresPool(address: address)
-          while !isDone.isSet {
+          while !isDone.isSet, !Task.isCancelled {
             _ = try? await killer.transact { (database) throws(PostgresError) in
               try database.execute(
                 """
