@@ -28,4 +28,7 @@ package struct SandboxError: Error, Sendable, Hashable, CustomStringConvertible 
 
   /// The message.
   package var description: String { message }
+
+  /// The message, and where to read more of what this machine lacks.
+  package var advice: String { message + (message.hasSuffix(".") ? " " : ". ") + "`prsm doctor` says more." }
 }

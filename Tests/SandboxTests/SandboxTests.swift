@@ -127,6 +127,36 @@ struct SandboxTests {
   }
 
   @Test
+  func `a sandbox that ends at its start is told at once, with its reason`() async throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "prsm-sandbox-\(UUID())")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let program = folder.appending(path: "bwrap")
+    // As bubblewrap does where it may not set a host name: the number of the process is told, what is sent is never read.
+    let script = """
+      #!/bin/sh
+      while [ "$1" != --info-fd ]; do shift; done
+      echo '{ "child-pid": '$$' }' >&4
+      sleep 0.3
+      echo "bwrap: may not do that" >&2
+      exit 1
+      """
+    try script.write(to: program, atomically: true, encoding: .utf8)
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program.path)
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder.path)
+    let start = ContinuousClock.now
+    let sandbox = try Sandbox(
+      configuration: SandboxConfiguration(bubblewrap: program.path, workers: 1, startSeconds: 120))
+    let failure = await #expect(throws: SandboxError.self) {
+      try await sandbox.run(SandboxProgram(source: "print(1)"))
+    }
+    #expect(failure?.code == .cannotIsolate)
+    #expect(failure?.message == "the sandbox did not start: bwrap: may not do that.")
+    #expect(ContinuousClock.now - start < .seconds(60))
+    await sandbox.shutdown()
+  }
+
+  @Test
   func `a machine that can isolate says how`() {
     let capability = SandboxCapability.probe()
     #expect(

@@ -71,6 +71,24 @@ final class SandboxWorker {
 
   /// Starts a sandbox and waits until its template is ready.
   static func start(_ setup: SandboxSetup, name: String) throws(SandboxError) -> SandboxWorker {
+    var (process, starting) = try launch(setup)
+    do {
+      let template = try starting.readTemplateNumber()
+      let group = ControlGroup(name: "prsm-\(getpid())-\(name)")
+      let grouped = group.map { $0.adopt(process) && $0.adopt(template) } ?? false
+      let listener = try starting.enter(setup)
+      try starting.awaitReady(listener)
+      return SandboxWorker(
+        control: starting.control, listener: listener, process: process, template: template,
+        diagnostics: starting.diagnostics, group: grouped ? group : nil)
+    } catch {
+      end(process, starting.template)
+      throw error
+    }
+  }
+
+  /// Spawns the sandbox. The ends that belong to it are nobody else's once this has returned, so that its end is seen.
+  private static func launch(_ setup: SandboxSetup) throws(SandboxError) -> (process: pid_t, starting: Starting) {
     let deadline = Deadline(milliseconds: setup.configuration.startSeconds * 1_000)
     let (control, remote) = try Descriptor.messages()
     let (information, informationWriting) = try Descriptor.pipe()
@@ -82,21 +100,10 @@ final class SandboxWorker {
     let process = HostCommand.spawn(
       launch.arguments, descriptors: [null, null, diagnosticsWriting, remote, informationWriting])
     guard process > 0 else { throw .system("start \(launch.arguments[0])") }
-    var starting = Starting(
-      control: control, information: information, diagnostics: diagnostics, deadline: deadline)
-    do {
-      let template = try starting.readTemplateNumber(closing: informationWriting)
-      let group = ControlGroup(name: "prsm-\(getpid())-\(name)")
-      let grouped = group.map { $0.adopt(process) && $0.adopt(template) } ?? false
-      let listener = try starting.enter(setup)
-      try starting.awaitReady(listener)
-      return SandboxWorker(
-        control: control, listener: listener, process: process, template: template, diagnostics: diagnostics,
-        group: grouped ? group : nil)
-    } catch {
-      end(process, starting.template)
-      throw error
-    }
+    return (
+      process,
+      Starting(control: control, information: information, diagnostics: diagnostics, deadline: deadline)
+    )
   }
 
   /// Asks for a run. `descriptors` are the child's request, 0, 1, 2, its channel, and its link if it has one.
@@ -170,14 +177,11 @@ private struct Starting {
     var text: [UInt8] = []
     _ = diagnostics.drain(into: &text, upTo: 4_096)
     let said = String(decoding: text, as: UTF8.self).split(separator: "\n").suffix(3).joined(separator: " / ")
-    return SandboxError(
-      .cannotIsolate,
-      "the sandbox did not start (\(step)): \(said.isEmpty ? "no answer in time" : said). "
-        + "`prsm doctor` checks each thing that it needs.")
+    let reason = said.isEmpty ? "\(step): \(deadline.millisecondsLeft > 0 ? "it ended" : "no answer in time")" : said
+    return SandboxError(.cannotIsolate, "the sandbox did not start: \(reason).")
   }
 
-  mutating func readTemplateNumber(closing writing: consuming Descriptor) throws(SandboxError) -> pid_t {
-    _ = consume writing
+  mutating func readTemplateNumber() throws(SandboxError) -> pid_t {
     var bytes: [UInt8] = []
     while deadline.millisecondsLeft > 0 {
       var ready = [false]
@@ -207,9 +211,11 @@ private struct Starting {
       var ready = [false]
       _ = prsm_sandbox_poll([control.number], &ready, 1, min(deadline.millisecondsLeft, 1_000))
       guard ready[0] else { continue }
-      let (count, descriptor) = receiveOnce()
-      if let descriptor { return descriptor }
-      if count >= 0 { break }
+      switch receiveOnce() {
+      case .descriptor(let descriptor): return descriptor
+      case .nothing: continue
+      case .message, .end: throw failure("seccomp filter with notifications, which needs Linux 5.5 or later")
+      }
     }
     throw failure("seccomp filter with notifications, which needs Linux 5.5 or later")
   }
@@ -228,20 +234,32 @@ private struct Starting {
         }
       }
       if ready[1] {
-        let (count, _) = receiveOnce()
-        if count > 0 { return }
-        if count == 0 { break }
+        switch receiveOnce() {
+        case .message, .descriptor: return
+        case .nothing: break
+        case .end: throw failure("template")
+        }
       }
     }
     throw failure("template")
   }
 
-  private func receiveOnce() -> (count: Int, descriptor: Descriptor?) {
+  private enum Received {
+    case descriptor(Descriptor)
+    case message
+    case nothing
+    case end
+  }
+
+  private func receiveOnce() -> Received {
     var bytes = [UInt8](repeating: 0, count: 256)
     var descriptor: Int32 = -1
     let count = bytes.withUnsafeMutableBytes {
       prsm_sandbox_receive(control.number, $0.baseAddress, $0.count, &descriptor)
     }
-    return (count, descriptor >= 0 ? Descriptor(owning: descriptor) : nil)
+    if descriptor >= 0 { return .descriptor(Descriptor(owning: descriptor)) }
+    if count > 0 { return .message }
+    // A sandbox that ended before it read what it was sent resets the connection, which is no reason to go on waiting.
+    return count < 0 && (errno == EAGAIN || errno == EINTR) ? .nothing : .end
   }
 }

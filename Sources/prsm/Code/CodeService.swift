@@ -44,7 +44,7 @@ actor CodeService {
       sandbox = fresh
       return fresh
     } catch {
-      throw GenerationError(.unavailable, "\(error); `prsm doctor` says more")
+      throw GenerationError(.unavailable, (error as? SandboxError)?.advice ?? "\(error)")
     }
   }
 
@@ -157,7 +157,7 @@ extension GenerationError {
     switch error.code {
     case .queueFull: self.init(.overloaded(retryAfter: .seconds(2)), error.message)
     case .tooLarge: self.init(.invalidRequest(parameter: "program"), error.message)
-    default: self.init(.unavailable, error.message + "; `prsm doctor` says more")
+    default: self.init(.unavailable, error.advice)
     }
   }
 }

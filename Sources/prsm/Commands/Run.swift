@@ -9,8 +9,8 @@ struct Run: AsyncParsableCommand {
     commandName: "run",
     abstract: "Run a Python program in the sandbox.",
     discussion: """
-      Without network, without the machine's files, and within limits. The program's output goes where its own would; how
-      it ended, and what it used, to standard error. The exit code is 0 where it ran to its end (with --test: where the
+      Without network, without the machine's files, and within limits. The program's output goes where its own would; how \
+      it ended, and what it used, to standard error. The exit code is 0 where it ran to its end (with --test: where the \
       test passed), and 1 otherwise.
 
       EXAMPLES
@@ -58,7 +58,7 @@ struct Run: AsyncParsableCommand {
       }
       await sandbox.shutdown()
     } catch let error as SandboxError {
-      throw CommandFailure.unavailable("\(error); `prsm doctor` says more")
+      throw CommandFailure.unavailable(error.advice)
     }
     if output.isJSON {
       Output.line(Self.json(result).text)

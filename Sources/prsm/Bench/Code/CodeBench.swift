@@ -10,10 +10,10 @@ struct CodeBench: AsyncParsableCommand {
     commandName: "code",
     abstract: "How fast guided decoding and the sandbox are; with --suite, how many problems EG-CFG solves.",
     discussion: """
-      Without --suite: guided decoding beside the same engine's plain greedy decoding and beside an implementation that
+      Without --suite: guided decoding beside the same engine's plain greedy decoding and beside an implementation that \
       computes both prompts anew for each token, and traced runs of the sandbox.
 
-      With --suite: EG-CFG beside greedy decoding and best-of-n with the same visible tests and the same budget of generated
+      With --suite: EG-CFG beside greedy decoding and best-of-n with the same visible tests and the same budget of generated \
       tokens, under both protocols. Outcomes are kept in a journal; the same command goes on where it was.
 
       EXAMPLES
@@ -117,7 +117,7 @@ struct CodeBench: AsyncParsableCommand {
     do {
       sandbox = try Sandbox()
     } catch {
-      throw CommandFailure.unavailable("\(error); `prsm doctor` says more")
+      throw CommandFailure.unavailable((error as? SandboxError)?.advice ?? "\(error)")
     }
     let run = CodeEvaluation(
       suite: suite, settings: settings, model: try await engine.tokenModel(named: name), sandbox: sandbox,
