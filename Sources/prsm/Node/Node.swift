@@ -170,9 +170,11 @@ struct Node {
     if configuration.allowsAnonymous, configuration.requiresKey != true { return nil }
     guard isRequired else { return nil }
     guard hasKeys else {
+      let folder =
+        FilePath.expandingHome("~/.prsm") == configuration.dataDir ? "" : " --data-dir \(configuration.dataDir)"
       throw .usage(
-        "\(configuration.listen) is to ask for API keys, and there are none yet; make one with `prsm keys create NAME`"
-          + (FilePath.expandingHome("~/.prsm") == configuration.dataDir ? "" : " --data-dir \(configuration.dataDir)"))
+        "\(configuration.listen) is to ask for API keys, and there are none yet; "
+          + "make one with `prsm keys create NAME\(folder)`")
     }
     return KeyRingAuthenticator(ring: ring)
   }
