@@ -90,7 +90,7 @@ package final class DNSResolver: Sendable {
       switch step {
       case .known(let answer): continuation.resume(returning: answer)
       case .wait: break
-      case .ask: DispatchQueue.global(qos: .userInitiated).async { [self] in finish(key, lookUp(key)) }
+      case .ask: DispatchQueue.global().async { [self] in finish(key, lookUp(key)) }
       }
     }
     return try answer.get()

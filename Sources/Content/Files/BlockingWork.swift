@@ -7,7 +7,7 @@ package enum BlockingWork {
     _ body: @escaping @Sendable () throws(ContentError) -> Value
   ) async throws(ContentError) -> Value {
     let result: Result<Value, ContentError> = await withCheckedContinuation { continuation in
-      DispatchQueue.global(qos: .userInitiated).async {
+      DispatchQueue.global().async {
         continuation.resume(returning: Result { () throws(ContentError) in try body() })
       }
     }

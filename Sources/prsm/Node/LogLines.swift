@@ -121,7 +121,7 @@ final class LogLines: RequestLog {
     case .flush: flush()
     case .later:
       // Unstructured because nobody who has something to say may wait for it. It ends with one write.
-      Task.detached(priority: .high) {
+      Task.detached {
         try? await Task.sleep(for: Self.gatheringTime)
         self.flush()
       }
