@@ -83,6 +83,16 @@ import Testing
     try await TestNode.with { node async throws in #expect(try await node.ask("GET", path).status == 404) }
   }
 
+  @Test(arguments: ["code", "content", "cost", "peers", "routing"])
+  func aPageIsFoundByItsName(_ name: String) async throws {
+    try await TestNode.with { node async throws in
+      let answer = try await node.ask("GET", "/\(name)")
+      #expect(answer.status == 308)
+      #expect(answer.header("location") == "/playground/\(name).html")
+      #expect(try await node.ask("GET", "/playground/\(name).html").status == 200)
+    }
+  }
+
   @Test func aNodeCanBeWithoutIt() async throws {
     try await TestNode.with(configure: { configuration, _ in configuration.servesPlayground = false }) {
       node async throws in

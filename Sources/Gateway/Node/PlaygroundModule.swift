@@ -36,7 +36,18 @@ struct PlaygroundModule: GatewayModule {
       .whole(.get, "/playground/{file}", access: .open, operation: nil) { request in
         try answer(request, request.variables.first ?? "")
       },
+      redirect("/playground", to: "/"),
     ]
+      + names.filter { $0.hasSuffix(".html") && $0 != "index.html" }.sorted().map { name in
+        redirect("/\(name.dropLast(".html".count))", to: "/playground/\(name)")
+      }
+  }
+
+  /// What somebody types who knows a page by its name.
+  private func redirect(_ path: String, to place: String) -> Route {
+    .whole(.get, path, access: .open, operation: nil) { _ in
+      WholeResponse(308, headers: [("location", place), ("cache-control", "no-cache")], body: [])
+    }
   }
 
   private func answer(_ request: GatewayRequest, _ name: String) throws(APIError) -> WholeResponse {
