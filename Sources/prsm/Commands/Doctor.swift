@@ -8,7 +8,7 @@ struct Doctor: AsyncParsableCommand {
     commandName: "doctor",
     abstract: "Check this machine and say what to do.",
     discussion: """
-      Changes nothing but what it has learned of model files. Exit code 1 means that something would keep PRSM from
+      Changes nothing but what it has learned of model files. Exit code 1 means that something would keep PRSM from \
       working.
 
       EXAMPLES

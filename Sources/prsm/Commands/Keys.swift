@@ -11,7 +11,7 @@ struct Keys: AsyncParsableCommand {
     commandName: "keys",
     abstract: "Make, list and revoke API keys.",
     discussion: """
-      Keys are kept in the data folder, as hashes: a key is shown once, when it is made. A node that is running takes
+      Keys are kept in the data folder, as hashes: a key is shown once, when it is made. A node that is running takes \
       notice of new and revoked keys within a second.
 
       EXAMPLE

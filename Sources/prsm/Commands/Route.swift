@@ -9,7 +9,7 @@ struct Route: AsyncParsableCommand {
     commandName: "route",
     abstract: "Learn which model is good enough for a request, and judge how well that works.",
     discussion: """
-      FILE has one JSON object a line, gzipped or not: `prompt` with `weak_correct` and `strong_correct`, or with
+      FILE has one JSON object a line, gzipped or not: `prompt` with `weak_correct` and `strong_correct`, or with \
       `outcomes`, a map from model to quality from 0 to 1.
 
       EXAMPLES
@@ -25,8 +25,8 @@ struct RouteEvaluate: AsyncParsableCommand {
     commandName: "evaluate",
     abstract: "Cross-validate the learned router on labelled outcomes, beside random, prompt length and an oracle.",
     discussion: """
-      PGR(c) is the share of the gap between weak and strong model that is recovered when a share c of the requests goes
-      to the strong one; APGR its mean over ten shares; CPT(x) the smallest share that recovers x. Intervals are 95 %
+      PGR(c) is the share of the gap between weak and strong model that is recovered when a share c of the requests goes \
+      to the strong one; APGR its mean over ten shares; CPT(x) the smallest share that recovers x. Intervals are 95 % \
       bootstrap intervals.
 
       EXAMPLE

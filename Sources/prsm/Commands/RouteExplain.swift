@@ -9,7 +9,7 @@ struct RouteExplain: AsyncParsableCommand {
     commandName: "explain",
     abstract: "Say which model would answer a prompt, and why.",
     discussion: """
-      Asks the node about the models that it has. Without a node, or with --predictor, it is about the models that a
+      Asks the node about the models that it has. Without a node, or with --predictor, it is about the models that a \
       predictor knows. Nothing is sent to any model.
 
       EXAMPLES

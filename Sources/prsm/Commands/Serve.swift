@@ -7,7 +7,7 @@ struct Serve: AsyncParsableCommand {
     commandName: "serve",
     abstract: "Start a node: the OpenAI API, and a page to use it.",
     discussion: """
-      Prints `listening on http://…` once it answers. SIGTERM or Ctrl-C lets what is being written finish first. Upstreams,
+      Prints `listening on http://…` once it answers. SIGTERM or Ctrl-C lets what is being written finish first. Upstreams, \
       prices, budgets, routing and the cache follow changes of the configuration file, and SIGHUP, without a restart.
 
       EXAMPLES

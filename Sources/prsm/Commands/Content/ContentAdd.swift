@@ -12,7 +12,7 @@ struct ContentAdd: AsyncParsableCommand {
     commandName: "add",
     abstract: "Add files, folders, or standard input, and print what they are called.",
     discussion: """
-      The profile decides the CID: unixfs-v1-2025 (CIDv1, 1 MiB), unixfs-v0-2015 (what Kubo adds by default), or
+      The profile decides the CID: unixfs-v1-2025 (CIDv1, 1 MiB), unixfs-v0-2015 (what Kubo adds by default), or \
       deduplicating (content-defined cuts, so that similar files share blocks). What is added is pinned.
 
       EXAMPLES

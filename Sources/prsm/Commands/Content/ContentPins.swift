@@ -10,7 +10,7 @@ struct ContentPin: AsyncParsableCommand {
     commandName: "pin",
     abstract: "Keep content, fetching what is missing; without a CID, list the pins.",
     discussion: """
-      What is pinned for good stays until it is unpinned. What is pinned while it is worth it makes room when the store's
+      What is pinned for good stays until it is unpinned. What is pinned while it is worth it makes room when the store's \
       quota is reached: what was used least, judged worst, and not touched for longest goes first.
 
       EXAMPLES

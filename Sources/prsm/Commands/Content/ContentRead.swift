@@ -12,7 +12,7 @@ struct ContentCat: AsyncParsableCommand {
     commandName: "cat",
     abstract: "Write a file's bytes, or a range of them, to standard output.",
     discussion: """
-      Only the blocks that hold the range are read. Private content is opened where this data folder's key is among its
+      Only the blocks that hold the range are read. Private content is opened where this data folder's key is among its \
       readers.
 
       EXAMPLES
@@ -135,7 +135,7 @@ struct ContentGet: AsyncParsableCommand {
     commandName: "get",
     abstract: "Write a file or folder to the disk.",
     discussion: """
-      It is written beside, and takes its name when it is whole. Nothing that is there is written over. Private content is
+      It is written beside, and takes its name when it is whole. Nothing that is there is written over. Private content is \
       opened where this data folder's key is among its readers.
 
       EXAMPLES

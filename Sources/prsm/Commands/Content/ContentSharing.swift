@@ -45,7 +45,7 @@ struct ContentRevoke: AsyncParsableCommand {
     commandName: "revoke",
     abstract: "Take readers off private content; prints the new CID to hand out.",
     discussion: """
-      The content's key is wrapped anew for those who stay. Who has read it may have kept a copy or the key: to keep later
+      The content's key is wrapped anew for those who stay. Who has read it may have kept a copy or the key: to keep later \
       versions from them, add those anew.
 
       EXAMPLE
@@ -107,7 +107,7 @@ struct ContentPublishName: AsyncParsableCommand {
     commandName: "publish-name",
     abstract: "Let this data folder's IPNS name lead to content.",
     discussion: """
-      The name is the folder's own key (see `prsm content identity`); the record is signed with it. Gateways of this node
+      The name is the folder's own key (see `prsm content identity`); the record is signed with it. Gateways of this node \
       follow it at once: /ipns/NAME.
 
       EXAMPLE

@@ -10,7 +10,7 @@ struct ModelsAdd: AsyncParsableCommand {
     commandName: "add",
     abstract: "Add a GGUF file from this machine.",
     discussion: """
-      The file is read and checked, and loaded once in a process of its own, before the node may use it. It is linked into
+      The file is read and checked, and loaded once in a process of its own, before the node may use it. It is linked into \
       the data folder where the file system can, and copied otherwise.
 
       EXAMPLES

@@ -13,10 +13,10 @@ struct ModelsPublish: AsyncParsableCommand {
     commandName: "publish",
     abstract: "Put a model into the content store, with a signed manifest, for others to pull.",
     discussion: """
-      The file is cut by its content, so that quantisations and versions which share stretches share blocks. The manifest
+      The file is cut by its content, so that quantisations and versions which share stretches share blocks. The manifest \
       says what the model is, what it was made from and under which terms, and is signed with this data folder's key.
 
-      Several models go under one manifest in the order in which they are named, such as quantisations, the smallest first:
+      Several models go under one manifest in the order in which they are named, such as quantisations, the smallest first: \
       whoever pulls them can use each as soon as it is whole, while the others still arrive.
 
       EXAMPLES

@@ -10,7 +10,7 @@ struct ModelsPull: AsyncParsableCommand {
     commandName: "pull",
     abstract: "Download a model by its name.",
     discussion: """
-      Every part is checked by its checksum. A pull that was interrupted goes on where it stopped. Without a name, shows
+      Every part is checked by its checksum. A pull that was interrupted goes on where it stopped. Without a name, shows \
       what can be pulled.
 
       EXAMPLES

@@ -9,7 +9,7 @@ struct Peers: AsyncParsableCommand {
     commandName: "peers",
     abstract: "Show, find and connect to other nodes.",
     discussion: """
-      A node has peers where it is told to listen to them: `prsm serve --peer-listen /ip4/0.0.0.0/tcp/4001`, or
+      A node has peers where it is told to listen to them: `prsm serve --peer-listen /ip4/0.0.0.0/tcp/4001`, or \
       `peers.listen` in prsm.yaml. All but `prsm peers id` need such a node.
 
       EXAMPLES
