@@ -6,6 +6,20 @@ package protocol BlockSource: Sendable {
   ///
   /// - Throws: `.missing` where it cannot be had, `.corrupt` where what is there does not hash to its name.
   func bytes(of cid: CID) async throws(ContentError) -> [UInt8]
+
+  /// Told which blocks are likely to be asked for soon, the next one first, so that a source that must fetch them can begin.
+  /// Returns at once; most sources have nothing to do.
+  func expect(_ cids: [CID])
+}
+
+extension BlockSource {
+  package func expect(_ cids: [CID]) {}
+}
+
+/// How far readers look ahead.
+enum ReadAhead {
+  /// Blocks that are announced before they are read.
+  static let blocks = 8
 }
 
 /// Where blocks are written to. Every call is safe from any thread.

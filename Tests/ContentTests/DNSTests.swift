@@ -10,7 +10,7 @@ extension DNSResolver.Texts {
 
 @Suite struct DNSTests {
   /// Answers from a list, and counts what it was asked. A fault is thrown in place of an answer.
-  private final class Script: DNSTransport {
+  final class Script: DNSTransport {
     typealias Turn = @Sendable (DNSMessage, NameServer, Bool) throws(ContentError) -> [UInt8]
     private let turn: Turn
     private let count = Mutex(0)
@@ -31,23 +31,25 @@ extension DNSResolver.Texts {
     }
   }
 
-  private static func answer(_ question: DNSMessage, _ change: (inout DNSMessage) -> Void) -> [UInt8] {
+  static func answer(_ question: DNSMessage, _ change: (inout DNSMessage) -> Void) -> [UInt8] {
     var answer = question
     answer.isResponse = true
     change(&answer)
     return answer.bytes
   }
 
-  private static func text(_ name: [String], _ text: String, _ lifetime: UInt32 = 60) -> DNSMessage.Record {
+  static func text(_ name: [String], _ text: String, _ lifetime: UInt32 = 60) -> DNSMessage.Record {
     DNSMessage.Record(name: name, lifetime: lifetime, data: .text([Array(text.utf8)]))
   }
 
-  private static func resolver(
+  static func resolver(
     _ script: Script, servers: [NameServer] = [NameServer(address: "192.0.2.1")],
-    now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+    now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
+    change: (inout DNSResolver.Options) -> Void = { _ in }
   ) -> DNSResolver {
     var options = DNSResolver.Options()
     options.servers = servers
+    change(&options)
     return DNSResolver(options: options, transport: script, now: now)
   }
 

@@ -75,6 +75,21 @@ private final class WidePlace: BlockExchange {
   }
 }
 
+/// The same as a source.
+private final class WideSource: BlockSource {
+  let place: WidePlace
+  private let count = Mutex(0)
+
+  init(_ place: WidePlace) { self.place = place }
+
+  var asked: Int { count.withLock { $0 } }
+
+  func bytes(of cid: CID) async throws(ContentError) -> [UInt8] {
+    count.withLock { $0 += 1 }
+    return try await place.fetch(cid, by: .now + .seconds(20))
+  }
+}
+
 @Suite(.timeLimit(.minutes(1))) struct ExchangeTests {
   /// A file of many blocks.
   private static func tree(
@@ -187,5 +202,46 @@ private final class WidePlace: BlockExchange {
       MemoryBlocks(), exchanges: [ScriptedPlace("silent", MemoryBlocks(), .hangs)], patience: .milliseconds(50))
     let late = await #expect(throws: ContentError.self) { try await silent.bytes(of: cid) }
     #expect(late?.code == .timedOut)
+  }
+
+  @Test func `what a reader comes to next is fetched meanwhile, here and through another place`() async throws {
+    let (blocks, root, bytes) = try Self.tree(9)
+    let place = WidePlace(blocks, width: 64)
+    let networked = NetworkedBlocks(MemoryBlocks(), exchanges: [place])
+    #expect(try await FileBytes(root, from: networked).collected() == bytes)
+    #expect(place.most >= 4)
+
+    let far = WideSource(WidePlace(blocks, width: 64))
+    #expect(try await FileBytes(root, from: AheadBlocks(far)).collected() == bytes)
+    #expect(far.place.most >= 4)
+    // Each block once: what was announced is what was read.
+    #expect(far.asked == blocks.count)
+  }
+
+  @Test func `of a range no more is fetched than holds it`() async throws {
+    let (blocks, root, bytes) = try Self.tree(10)
+    let far = WideSource(WidePlace(blocks, width: 64))
+    let range = UInt64(100_000)..<108_000
+    #expect(
+      try await FileBytes(root, range: range, from: AheadBlocks(far)).collected() == Array(bytes[100_000..<108_000]))
+    #expect(far.asked <= 8)
+  }
+
+  @Test func `blocks that one place has not are fetched in time that grows with their number alone`() async throws {
+    let blocks = MemoryBlocks()
+    var links: [Node] = []
+    for number in 0..<20_000 {
+      let leaf = try Block(Array("\(number)".utf8), codec: .raw)
+      try blocks.put(leaf)
+      links.append(.link(leaf.cid))
+    }
+    let root = try Block(try DagCBOR.encode(.list(links)), codec: .dagCBOR)
+    try blocks.put(root)
+    let places = [ScriptedPlace("empty", blocks, .empty), ScriptedPlace("good", blocks)]
+    let began = ContinuousClock.now
+    let report = try await DAGFetch(into: MemoryBlocks(), from: places).run(root.cid)
+    #expect(report.blocks == 20_001)
+    #expect(report.sources == ["good": 20_001])
+    #expect(ContinuousClock.now - began < .seconds(30))
   }
 }

@@ -51,6 +51,7 @@ package enum CARTransfer {
     var seen: Set<BlockKey> = [BlockKey(root.multihash)]
     var stack = [root]
     while let cid = stack.popLast() {
+      source.expect(stack.suffix(ReadAhead.blocks).reversed())
       let bytes = try await source.bytes(of: cid)
       if cid.multihash.function != .identity { try await write(CARWriter.section(cid, bytes)) }
       for child in try Codec.links(of: bytes, codec: cid.codec).reversed()

@@ -41,13 +41,8 @@ package struct DAGFetch: Sendable {
   }
 
   private struct State {
-    /// Blocks to be looked at; the next one last.
-    var waiting: [CID] = []
+    var queue: FetchQueue
     var seen: Set<BlockKey> = []
-    /// Places that could not give a block.
-    var refusals: [BlockKey: Set<Int>] = [:]
-    /// Blocks that are being fetched: since when, and by which places.
-    var inFlight: [BlockKey: (cid: CID, since: ContinuousClock.Instant, places: Set<Int>)] = [:]
     var done: Set<BlockKey> = []
     var report = Report()
     var failures: [Int]
@@ -124,10 +119,12 @@ package struct DAGFetch: Sendable {
   package func run(
     _ root: CID, progress: @escaping @Sendable (Report) -> Void = { _ in }
   ) async throws(ContentError) -> Report {
+    var queue = FetchQueue(places: places.count)
+    queue.add(root)
     let shared = Progress(
       places.map { $0.session() },
       State(
-        waiting: [root], seen: [BlockKey(root.multihash)], failures: places.map { _ in 0 },
+        queue: queue, seen: [BlockKey(root.multihash)], failures: places.map { _ in 0 },
         isOut: places.map { _ in false }), tell: progress)
     await withTaskGroup(of: Event.self) { group in
       // Without any place, what is here is still walked.
@@ -171,14 +168,14 @@ package struct DAGFetch: Sendable {
     return try shared.state.withLock { state in
       Result { () throws(ContentError) in
         if let fault = state.fault { throw fault }
-        if let left = state.waiting.last { throw .missing(left) }
+        if let left = state.queue.waiting { throw .missing(left) }
         return state.report
       }
     }.get()
   }
 
   private func isOver(_ shared: Progress) -> Bool {
-    shared.state.withLock { $0.fault != nil || ($0.waiting.isEmpty && $0.inFlight.isEmpty) }
+    shared.state.withLock { $0.fault != nil || $0.queue.isEmpty }
   }
 
   /// How many blocks may be asked of a place now.
@@ -195,25 +192,9 @@ package struct DAGFetch: Sendable {
     return shared.state.withLock { state in
       if state.fault != nil { return nil }
       if let place, state.isOut[place] { return nil }
-      let index = state.waiting.lastIndex { cid in
-        guard let place, let refused = state.refusals[BlockKey(cid.multihash)] else { return true }
-        return !refused.contains(place)
-      }
-      if let index {
-        let cid = state.waiting.remove(at: index)
-        let holders: Set<Int> = place.map { Set([$0]) } ?? []
-        state.inFlight[BlockKey(cid.multihash)] = (cid: cid, since: now, places: holders)
-        return cid
-      }
+      if let cid = state.queue.next(for: place, at: now) { return cid }
       guard let place, places.count > 1 else { return nil }
-      for (key, flight) in state.inFlight
-      where flight.places.count == 1 && !flight.places.contains(place) && now - flight.since > options.hedge
-        && state.refusals[key]?.contains(place) != true
-      {
-        state.inFlight[key]?.places.insert(place)
-        return flight.cid
-      }
-      return nil
+      return state.queue.late(for: place, at: now, patience: options.hedge)
     }
   }
 
@@ -247,10 +228,10 @@ package struct DAGFetch: Sendable {
     let report: Report? = try shared.state.withLock { state in
       Result { () throws(ContentError) in
         let key = BlockKey(cid.multihash)
-        state.inFlight[key] = nil
+        state.queue.finish(key)
         guard state.done.insert(key).inserted else { return nil }
         for link in links.reversed() where state.seen.insert(BlockKey(link.multihash)).inserted {
-          state.waiting.append(link)
+          state.queue.add(link)
         }
         guard state.seen.count <= options.maximumBlocks else {
           state.fault = ContentError(.tooLarge, "more than \(options.maximumBlocks) blocks lie under the root")
@@ -276,16 +257,11 @@ package struct DAGFetch: Sendable {
       let key = BlockKey(cid.multihash)
       // Another place was faster, or all is over.
       if state.done.contains(key) || state.fault != nil { return }
-      if let place { state.inFlight[key]?.places.remove(place) }
-      if state.inFlight[key]?.places.isEmpty ?? true {
-        state.inFlight[key] = nil
-        if !state.waiting.contains(cid) { state.waiting.append(cid) }
-      }
       guard let place, [.missing, .timedOut, .storage, .corrupt, .tooLarge].contains(error.code) else {
         state.fault = error
         return
       }
-      state.refusals[key, default: []].insert(place)
+      var mayAskAgain = false
       switch error.code {
       case .missing: break
       case .corrupt, .tooLarge:
@@ -295,16 +271,13 @@ package struct DAGFetch: Sendable {
         state.failures[place] += 1
         if state.failures[place] >= options.failures {
           state.isOut[place] = true
-        } else if error.code == .storage {
+        } else {
           // It may have been the connection alone: this place may be asked again, until it has failed too often.
-          state.refusals[key]?.remove(place)
+          mayAskAgain = error.code == .storage
         }
       }
-      let isHopeless =
-        state.inFlight[key] == nil
-        && places.indices.allSatisfy { index in
-          state.isOut[index] || state.refusals[key]?.contains(index) == true
-        }
+      state.queue.refuse(cid, by: place, mayAskAgain: mayAskAgain)
+      let isHopeless = state.queue.isHopeless(key, without: state.isOut)
       if isHopeless {
         state.fault =
           error.code == .missing

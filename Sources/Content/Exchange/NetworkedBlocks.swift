@@ -41,6 +41,16 @@ package final class NetworkedBlocks: BlockSource {
     }
   }
 
+  /// Begins to search for what is not here, while less than half of the searches that may run do so.
+  package func expect(_ cids: [CID]) {
+    let exchanges = exchanges.withLock { $0 }
+    guard !exchanges.isEmpty else { return }
+    for cid in cids where cid.multihash.function != .identity && !local.has(cid) {
+      guard searches.withLock({ $0.count }) < Self.maximumWants / 2 else { return }
+      _ = try? search(cid, exchanges)
+    }
+  }
+
   /// Not structured, because several tasks wait for it and none of them may end it for the others; its deadline does.
   private func search(
     _ cid: CID, _ exchanges: [any BlockExchange]

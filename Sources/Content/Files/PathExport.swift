@@ -111,7 +111,12 @@ package enum PathExport {
     ) async throws(ContentError) -> Written {
       guard mkdir(path, 0o755) == 0 else { throw Posix.fault("make the folder", path) }
       var written = Written()
-      for child in try await DirectoryReader.list(cid, from: source) {
+      let children = try await DirectoryReader.list(cid, from: source)
+      for (index, child) in children.enumerated() {
+        // The next few, once for each few.
+        if index % ReadAhead.blocks == 0 {
+          source.expect(children[index...].prefix(2 * ReadAhead.blocks).map(\.cid))
+        }
         let name = child.name
         guard !name.isEmpty, name != ".", name != "..", !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0)
         else {

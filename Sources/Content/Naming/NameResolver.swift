@@ -122,6 +122,11 @@ package final class NameResolver: Sendable {
     throw ContentError(.tooLarge, "\(name): names lead to names more than \(Self.maximumSteps) times")
   }
 
+  /// Whether it can be a name at all: an IPNS key in any form, or a domain of at least two labels.
+  package static func isName(_ text: String) -> Bool {
+    peer(text) != nil || (DNSMessage.labels(of: text).map { $0.count > 1 } ?? false)
+  }
+
   /// The key that an IPNS name is, in whichever form; nil where it is none.
   package static func peer(_ name: String) -> PeerID? {
     if let peer = try? PeerID(name) { return peer }

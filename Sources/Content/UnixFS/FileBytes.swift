@@ -1,6 +1,7 @@
 package import Multiformats
 
-/// The bytes of a file, or a range of them, block by block; only the blocks that hold the range are fetched.
+/// The bytes of a file, or a range of them, block by block; only the blocks that hold the range are fetched. What comes next
+/// is announced to the source, so that one far away is not waited for block after block.
 package struct FileBytes: AsyncSequence, Sendable {
   package typealias Element = [UInt8]
   package typealias Failure = ContentError
@@ -42,6 +43,7 @@ package struct FileBytes: AsyncSequence, Sendable {
       let start: UInt64
       let size: UInt64?
       let depth: Int
+      var isExpected = false
     }
 
     fileprivate var stack: [Pending]
@@ -50,6 +52,15 @@ package struct FileBytes: AsyncSequence, Sendable {
 
     package mutating func next() async throws(ContentError) -> [UInt8]? { try await next(isolation: nil) }
 
+    private mutating func announce() {
+      var expected: [CID] = []
+      for index in stack.indices.suffix(ReadAhead.blocks).reversed() where !stack[index].isExpected {
+        stack[index].isExpected = true
+        expected.append(stack[index].cid)
+      }
+      if !expected.isEmpty { source.expect(expected) }
+    }
+
     package mutating func next(
       isolation actor: isolated (any Actor)?
     ) async throws(ContentError) -> [UInt8]? {
@@ -57,6 +68,7 @@ package struct FileBytes: AsyncSequence, Sendable {
         guard item.depth <= FileBytes.maximumDepth else {
           throw ContentError(.tooLarge, "file node \(item.cid): deeper than \(FileBytes.maximumDepth)", cid: item.cid)
         }
+        announce()
         let node = try UnixFSNode(cid: item.cid, bytes: try await source.bytes(of: item.cid))
         guard node.isFile else { throw ContentError(.wrongKind, "\(item.cid) is not a file", cid: item.cid) }
         let children = try node.children(startingAt: item.start)

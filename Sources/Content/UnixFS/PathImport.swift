@@ -25,7 +25,8 @@ package enum PathImport {
     return try walk.add(path, depth: 0)
   }
 
-  /// Bytes of the files at and below `path`, as an add with that profile would read them; links are not followed.
+  /// Bytes of the files at and below `path`, as an add with that profile would read them; links are not followed. Sparse
+  /// files can claim more together than 64 bits hold, which then is the most that there is.
   package static func size(of path: String, profile: ImportProfile) throws(ContentError) -> UInt64 {
     try size(of: path, profile, depth: 0)
   }
@@ -35,7 +36,8 @@ package enum PathImport {
     guard status.kind == .directory, depth < maximumDepth else { return status.kind == .file ? status.size : 0 }
     var total: UInt64 = 0
     for name in try Posix.names(in: path) where profile.includesHidden || !name.hasPrefix(".") {
-      total &+= try size(of: path + "/" + name, profile, depth: depth + 1)
+      let (sum, isBeyond) = total.addingReportingOverflow(try size(of: path + "/" + name, profile, depth: depth + 1))
+      total = isBeyond ? .max : sum
     }
     return total
   }

@@ -60,7 +60,7 @@ package struct ContentGateway: GatewayModule {
   private func route(
     _ path: String, _ operation: Operation?, _ target: @escaping @Sendable (GatewayRequest) throws -> ContentTarget
   ) -> Route {
-    Route(.get, path, access: options.access, operation: operation) { request, reply in
+    var route = Route(.get, path, access: options.access, operation: operation) { request, reply in
       do {
         switch try target(request) {
         case .redirect(let status, let location):
@@ -81,6 +81,8 @@ package struct ContentGateway: GatewayModule {
             body: Array((fault.message + "\n").utf8)))
       }
     }
+    route.isPublic = options.access == .open
+    return route
   }
 
   /// What a fault is to a client; nil for faults that are not about content.
@@ -126,6 +128,7 @@ package struct ContentGateway: GatewayModule {
         label = HostPlace.label(peer.cid)
         path.name = "\(peer.cid)"
       } else {
+        try Self.checkName(name)
         label = HostPlace.inlined(name)
       }
     }
@@ -177,7 +180,17 @@ package struct ContentGateway: GatewayModule {
           name = HostPlace.domain(inlined: label)
         }
       }
+      try Self.checkName(name)
       return .content(try ContentPath(.ipns, name, tail: request.path, mount: .subdomain(host: host)))
+    }
+  }
+
+  /// - Throws: ``APIError`` 400 for what is neither a key nor a domain.
+  static func checkName(_ name: String) throws(APIError) {
+    guard NameResolver.isName(name) else {
+      throw APIError(
+        400, "invalid name \"\(name.prefix(200))\": expected an IPNS key such as k51…, or a domain with a DNSLink",
+        code: "invalid_name")
     }
   }
 

@@ -40,6 +40,9 @@ package struct Route: Sendable {
   package var body: Body
   /// Its description for `/openapi.json`; nil for pages, which are no part of the API.
   package var operation: Operation?
+  /// Whether pages of every origin may read what it answers, under whatever host name they reach it: for what everybody may
+  /// read anyway.
+  package var isPublic = false
   /// What answers.
   package var handler: Handler
 

@@ -28,12 +28,15 @@ struct RouteTable: Sendable {
   private var patterns: [Pattern] = []
   /// All routes in the order in which they were added.
   private(set) var routes: [Route] = []
+  /// Whether any of them is for pages of every origin.
+  private(set) var hasPublicRoutes = false
 
   /// - Precondition: no two routes have the same method and path; routes are written by programmers, not by users.
   init(_ routes: [Route]) {
     for route in routes {
       let entry = Entry(route: route, index: self.routes.count)
       self.routes.append(route)
+      hasPublicRoutes = hasPublicRoutes || route.isPublic
       let method = route.method.rawValue
       if !route.path.contains("{") {
         precondition(fixed[route.path]?[method] == nil, "\(method) \(route.path) is routed twice")

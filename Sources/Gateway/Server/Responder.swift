@@ -42,13 +42,16 @@ struct Responder: Sendable {
     let origin = head.headers.first(name: "origin")
     var common = securityHeaders
     common.append(("x-request-id", id))
-    if let origin, origins.allows(origin) {
+    let (path, query) = Self.split(head.uri)
+    let isPublic = isPublic(head, path)
+    if isPublic {
+      common += Self.publicHeaders
+    } else if let origin, origins.allows(origin) {
       common.append(("access-control-allow-origin", origin))
       common.append(("access-control-expose-headers", "x-request-id, retry-after, x-prsm-orchestration, x-prsm-route"))
       common.append(("vary", "origin"))
     }
     reply.prepare(common, closesConnection: !head.isKeepAlive, isHead: head.method == .HEAD)
-    let (path, query) = Self.split(head.uri)
     let caller = head.headers.first(name: "traceparent").flatMap(TraceContext.init(traceparent:))
     let trace = caller?.child() ?? (tracer == nil ? nil : TraceContext.root(isSampled: true))
 
@@ -57,8 +60,10 @@ struct Responder: Sendable {
     var principal: Principal?
     var failure: APIError?
     do {
-      try origins.check(host: head.headers.first(name: "host"), origin: origin)
-      if head.method == .OPTIONS, let origin, origins.allows(origin) {
+      if !isPublic { try origins.check(host: head.headers.first(name: "host"), origin: origin) }
+      if head.method == .OPTIONS, isPublic {
+        try await reply.send(WholeResponse(204, headers: [("access-control-max-age", "600")], body: []))
+      } else if head.method == .OPTIONS, let origin, origins.allows(origin) {
         try await reply.send(Self.preflight)
       } else {
         let finding = finding(head, path)

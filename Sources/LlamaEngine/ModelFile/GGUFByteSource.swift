@@ -24,6 +24,12 @@ struct GGUFByteSource: ~Copyable {
     size = UInt64(memory.count)
   }
 
+  /// The first bytes of a file of `size`, whose others are not here.
+  init(head: [UInt8], size: UInt64) {
+    backing = .memory(head)
+    self.size = size
+  }
+
   init(path: String, name: String) throws(GGUFError) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
@@ -46,12 +52,14 @@ struct GGUFByteSource: ~Copyable {
     if case .descriptor(let descriptor) = backing { close(descriptor) }
   }
 
-  /// Up to `count` bytes from `offset`; fewer only at the end of the file, nil on a read error.
+  /// Up to `count` bytes from `offset`; fewer only at the end of the file or of what is here of it, nil on a read error.
   func read(at offset: UInt64, count: Int) -> [UInt8]? {
     guard offset < size else { return [] }
     let wanted = Int(min(UInt64(count), size - offset))
     switch backing {
-    case .memory(let bytes): return Array(bytes[Int(offset)..<Int(offset) + wanted])
+    case .memory(let bytes):
+      let start = min(Int(clamping: offset), bytes.count)
+      return Array(bytes[start..<min(bytes.count, start + wanted)])
     case .descriptor(let descriptor):
       var failed = false
       let bytes = [UInt8](unsafeUninitializedCapacity: wanted) { buffer, filled in

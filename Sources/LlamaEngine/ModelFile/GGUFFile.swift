@@ -52,7 +52,8 @@ package struct GGUFFile: Sendable {
     try self.init(GGUFByteSource(memory: bytes), name: name)
   }
 
-  private init(_ source: consuming GGUFByteSource, name: String) throws(GGUFError) {
+  /// Reads the header of what lies in `source`.
+  init(_ source: consuming GGUFByteSource, name: String) throws(GGUFError) {
     self.name = name
     fileSize = source.size
     var cursor = GGUFCursor(source, file: name)

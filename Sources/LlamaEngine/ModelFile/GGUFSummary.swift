@@ -44,6 +44,20 @@ extension GGUFFile {
     return try file.summary()
   }
 
+  /// Checks a file of which only the first bytes are here yet, as ``check(path:)`` does with a whole one.
+  ///
+  /// - Returns: nil where the header goes on beyond them.
+  package static func check(head: [UInt8], fileSize: UInt64, name: String) throws(GGUFError) -> GGUFSummary? {
+    do throws(GGUFError) {
+      let file = try GGUFFile(GGUFByteSource(head: head, size: fileSize), name: name)
+      try file.checkLoadable()
+      return try file.summary()
+    } catch {
+      guard error.code == .unreadable, UInt64(head.count) < fileSize else { throw error }
+      return nil
+    }
+  }
+
   /// What the file is; an error only where it names no architecture. Absent numbers are 0.
   package func summary() throws(GGUFError) -> GGUFSummary {
     let architecture = try architecture()

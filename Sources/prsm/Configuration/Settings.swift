@@ -87,7 +87,8 @@ enum Settings {
     "Hosts under which each content root has an origin of its own, `{cid}.ipfs.{host}`.")
   static let contentIsOpen = Setting(
     "content.open", .truth, default: false, "`false`",
-    "Whether `/ipfs` and `/ipns` ask for no key: anybody who reaches the port can read what the node holds.")
+    "Whether `/ipfs` and `/ipns` ask for no key: anybody who reaches the port, and any page in a browser that does, can read what the node holds."
+  )
 
   static let contentDNSLink = Setting(
     "content.dnslink", .truth, default: true, "`true`",

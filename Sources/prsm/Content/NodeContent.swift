@@ -17,7 +17,7 @@ struct NodeContent: ContentPlace {
   private static let prefix = "/v1/prsm/content"
 
   var blocks: any BlockSource {
-    NodeBlocks(gateway: TrustlessGateway(url: baseURL, fetcher: HTTPFetcher(apiKey: apiKey)))
+    AheadBlocks(NodeBlocks(gateway: TrustlessGateway(url: baseURL, fetcher: HTTPFetcher(apiKey: apiKey))))
   }
 
   /// The blocks of one gateway, as a source.

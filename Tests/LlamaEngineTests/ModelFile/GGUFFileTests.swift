@@ -88,6 +88,25 @@ struct GGUFFileTests {
     }
   }
 
+  @Test("the first bytes of a file are enough once they hold its header, and too few say nothing against it")
+  func heads() throws {
+    let bytes = SyntheticModel().bytes
+    let header = Int(try GGUFFile(bytes: bytes, name: "whole").dataOffset)
+    for length in 0...bytes.count {
+      let summary = try GGUFFile.check(head: Array(bytes[..<length]), fileSize: UInt64(bytes.count), name: "head")
+      if length >= header { #expect(summary?.fileBytes == UInt64(bytes.count)) }
+      if length < header / 2 { #expect(summary == nil) }
+    }
+    let cut = try #require(throws: GGUFError.self) {
+      try GGUFFile.check(head: Array(bytes[..<header]), fileSize: UInt64(bytes.count - 100), name: "head")
+    }
+    #expect(cut.code == .truncated)
+    let foreign = try #require(throws: GGUFError.self) {
+      try GGUFFile.check(head: Array("PK\u{3}\u{4}".utf8), fileSize: 1 << 40, name: "head")
+    }
+    #expect(foreign.code == .notGGUF)
+  }
+
   @Test("no flipped byte traps or yields a tensor outside the file")
   func everyByteFlipped() {
     let bytes = SyntheticModel().bytes

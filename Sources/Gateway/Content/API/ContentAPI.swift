@@ -105,6 +105,7 @@ package struct ContentAPI: GatewayModule {
     var rest = Array(segments.dropFirst())
     let root: CID
     if namespace == "ipns" {
+      try ContentGateway.checkName(name)
       let target = try await names.resolve(name)
       root = target.root
       rest = target.segments + rest

@@ -17,7 +17,9 @@ struct ContentCommand: AsyncParsableCommand {
     subcommands: [
       ContentAdd.self, ContentGet.self, ContentCat.self, ContentLs.self, ContentStatCommand.self, ContentPin.self,
       ContentUnpin.self, ContentWhy.self, ContentGC.self, ContentVerify.self, ContentImport.self, ContentExport.self,
-      ContentIdentity.self, ContentRevoke.self, ContentPublishName.self, ContentPublishData.self, ContentManifest.self,
+      ContentIdentity.self, ContentRevoke.self, ContentPublishName.self, ContentImportName.self,
+      ContentPublishData.self,
+      ContentManifest.self,
     ]
   )
 }

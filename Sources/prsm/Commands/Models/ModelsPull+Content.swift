@@ -69,6 +69,8 @@ extension ModelsPull {
     }
     let progress = Progress(name)
     defer { progress.finish() }
+    progress.update("reading its header")
+    try await checkHeader(of: file, from: place.blocks)
     progress.update("fetching")
     // Fetched from several places at once, and kept, so that a pull which breaks off goes on where it stopped.
     _ = try await place.pin(Pin(file.cid, name: "file of model \(name)"), quality: 0.5)
@@ -89,6 +91,26 @@ extension ModelsPull {
     } catch {
       progress.finish()
       throw CommandFailure(adding: error)
+    }
+  }
+
+  /// Reads a file's header before the rest of it is fetched, so that gigabytes which cannot be used do not come at all. What a
+  /// header of unusual length says is seen once the file is whole.
+  private func checkHeader(of file: ManifestFile, from source: any BlockSource) async throws(CommandFailure) {
+    let cid = file.cid
+    var length = min(file.size, 1 << 20)
+    while length <= 256 << 20 {
+      let wanted = length
+      let head = try await content { () async throws(ContentError) in
+        try await FileBytes(cid, range: 0..<wanted, from: source).collected(limit: Int(wanted))
+      }
+      do throws(GGUFError) {
+        if try GGUFFile.check(head: head, fileSize: file.size, name: file.path) != nil { return }
+      } catch {
+        throw .no("\(file.path) cannot be used as a model, and was not fetched: \(error)")
+      }
+      guard head.count == Int(wanted), wanted < file.size else { return }
+      length = min(file.size, wanted * 4)
     }
   }
 }
