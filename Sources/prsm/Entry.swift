@@ -31,22 +31,10 @@ enum Entry {
     } catch let status as ExitStatus {
       return status
     } catch let error as CocoaError {
-      Output.complain(text(of: error))
+      Output.complain(CommandFailure(file: error).message)
       return .unavailable
     } catch {
       return report(error)
-    }
-  }
-
-  /// What went wrong with a file, in words.
-  private static func text(of error: CocoaError) -> String {
-    let file = error.filePath.map { " (\($0))" } ?? ""
-    switch error.code {
-    case .fileWriteOutOfSpace: return "the disk is full\(file); make room and try again"
-    case .fileWriteVolumeReadOnly: return "the disk cannot be written to\(file); choose another --data-dir"
-    case .fileReadNoPermission, .fileWriteNoPermission:
-      return "this user may not use a file\(file); correct its permissions"
-    default: return error.localizedDescription + file
     }
   }
 

@@ -104,6 +104,27 @@ struct ContentCommandTests {
     #expect(broken.status == 1)
   }
 
+  @Test("the record of somebody else's name is kept where it holds, and told where it does not")
+  func namesOfOthers() throws {
+    let place = try Workplace()
+    let cid = try place.run("add", try place.write("a.txt", Data("named".utf8)), "--quiet").text
+    let name = try JSONValue.parse(try place.run("publish-name", cid, "--json").text)["name"]?.string ?? ""
+    let path = place.path + "/data/content/names/\(name).ipns-record"
+    let record = try Data(contentsOf: URL(fileURLWithPath: path))
+    let taken = try place.run("import-name", path, data: "other")
+    #expect(taken.status == 0, "\(taken.errors)")
+    #expect(taken.text == "/ipns/\(name) -> /ipfs/\(cid)")
+    let again = try place.run("import-name", "-", "--name", name, "--json", data: "third", input: record)
+    #expect(try JSONValue.parse(again.text)["value"]?.string == "/ipfs/\(cid)")
+    #expect(try place.run("import-name", "-", data: "third", input: record).status == 2)
+    var broken = record
+    broken[record.count / 2] ^= 1
+    #expect(try place.run("import-name", "-", "--name", name, data: "fourth", input: broken).status == 1)
+    // A newer one stays.
+    #expect(try place.run("publish-name", cid).status == 0)
+    #expect(try place.run("import-name", "-", "--name", name, input: record).status == 1)
+  }
+
   @Test("private content opens for its readers alone, and no longer for one who was taken off")
   func privateContent() throws {
     let place = try Workplace()

@@ -18,8 +18,8 @@ struct FetchQueue {
   private var retried: Set<BlockKey> = []
   private var refusals: [BlockKey: Set<Int>] = [:]
   private var flights: [BlockKey: Flight] = [:]
-  /// Blocks in the order in which they were asked for; those before `first` have come.
-  private var started: [BlockKey] = []
+  /// Blocks in the order in which they were asked for, each with the moment; those before `first` have come.
+  private var started: [(key: BlockKey, since: ContinuousClock.Instant)] = []
   private var first = 0
 
   /// - Parameter places: how many there are.
@@ -39,10 +39,14 @@ struct FetchQueue {
   ///
   /// - Parameter place: nil where there is none, and only what is here is walked.
   mutating func next(for place: Int?, at now: ContinuousClock.Instant) -> CID? {
-    guard let cid = fresh.popLast() ?? place.flatMap({ nextRefused(for: $0) }) else { return nil }
+    var found = fresh.popLast()
+    if found == nil, let place { found = nextRefused(for: place) }
+    guard let cid = found else { return nil }
     let key = BlockKey(cid.multihash)
-    flights[key] = Flight(cid: cid, since: now, places: place.map { [$0] } ?? [])
-    started.append(key)
+    var places: Set<Int> = []
+    if let place { places.insert(place) }
+    flights[key] = Flight(cid: cid, since: now, places: places)
+    started.append((key: key, since: now))
     return cid
   }
 
@@ -58,13 +62,13 @@ struct FetchQueue {
 
   /// The block that another place is longest in giving, where that is longer than `patience`, for this one to give instead.
   mutating func late(for place: Int, at now: ContinuousClock.Instant, patience: Duration) -> CID? {
-    while first < started.count, flights[started[first]] == nil { first += 1 }
+    while first < started.count, flights[started[first].key]?.since != started[first].since { first += 1 }
     if first > 1_024, first * 2 > started.count {
       started.removeFirst(first)
       first = 0
     }
-    for key in started[first...] {
-      guard let flight = flights[key] else { continue }
+    for (key, since) in started[first...] {
+      guard let flight = flights[key], flight.since == since else { continue }
       guard now - flight.since > patience else { return nil }
       guard flight.places.count == 1, !flight.places.contains(place), refusals[key]?.contains(place) != true else {
         continue

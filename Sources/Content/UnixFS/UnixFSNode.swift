@@ -95,7 +95,7 @@ package enum DirectoryReader {
     var stack: [(cid: CID, depth: Int, isShard: Bool)] = [(cid, 0, false)]
     var nodes = 0
     while let next = stack.popLast() {
-      source.expect(stack.suffix(ReadAhead.blocks).reversed().map(\.cid))
+      source.expect(stack.suffix(ReadAhead.blocks).reversed().map { $0.cid })
       let node = try await UnixFSNode.load(next.cid, from: source)
       nodes += 1
       guard next.depth <= maximumDepth, nodes <= limit else {

@@ -141,14 +141,19 @@ final class NodeMetering: Sendable {
   /// Keeps the lease, and forgets what is older than it need be, until its task is cancelled.
   func run(report: @escaping @Sendable (String) -> Void) async {
     await withTaskGroup { group in
-      group.addTask { await self.meter.run { report("the account cannot be kept: \($0)") } }
+      group.addTask {
+        await self.meter.run { fault in
+          // What the end of the node interrupts is no fault.
+          if !Task.isCancelled { report("the account cannot be kept: \(fault)") }
+        }
+      }
       group.addTask {
         while !Task.isCancelled {
           let oldest = Self.now() + (.zero - self.configuration.retention)
           do throws(UsageStoreError) {
             _ = try await self.store.prune(before: oldest)
           } catch {
-            report("old requests cannot be taken off the account: \(error)")
+            if !Task.isCancelled { report("old requests cannot be taken off the account: \(error)") }
           }
           do { try await Task.sleep(for: .seconds(6 * 3_600)) } catch { return }
         }

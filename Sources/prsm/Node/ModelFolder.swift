@@ -142,8 +142,23 @@ extension CommandFailure {
     switch error {
     case let error as CommandFailure: self = error
     case let error as CatalogError: self.init(error)
+    case let error as CocoaError: self.init(file: error)
     case is CancellationError: self.init(.unavailable, "interrupted; run the command again to go on")
     default: self.init(.unavailable, "\(error)")
     }
+  }
+
+  /// What went wrong with a file, in words.
+  init(file error: CocoaError) {
+    let file = error.filePath.map { " (\($0))" } ?? ""
+    let message =
+      switch error.code {
+      case .fileWriteOutOfSpace: "the disk is full\(file); make room and try again"
+      case .fileWriteVolumeReadOnly: "the disk cannot be written to\(file); choose another --data-dir"
+      case .fileReadNoPermission, .fileWriteNoPermission:
+        "this user may not use a file\(file); correct its permissions"
+      default: error.localizedDescription + file
+      }
+    self.init(.unavailable, message)
   }
 }
