@@ -21,6 +21,7 @@ struct RequestPlanner: Sendable {
     case .messages(let messages):
       let chat = ChatPrompt(model: model)
       let rendered = try chat.render(messages, tools: tools, extra: extra(request))
+      try checkLength(bytes: rendered.text.utf8.count)
       prompt = chat.tokens(rendered)
       reading.hasReasoning = true
       reading.isReasoningOpen = rendered.text.suffix(16).reversed().drop(while: \.isWhitespace).starts(with: ">kniht<")
@@ -30,6 +31,7 @@ struct RequestPlanner: Sendable {
         grammar = try callGrammar(request, tools, describesTools: rendered.describesTools)
       }
     case .text(let text):
+      try checkLength(bytes: text.utf8.count)
       prompt = model.tokenize(text, addsSpecial: true, parsesSpecial: false)
     case .tokens(let tokens):
       prompt = tokens
@@ -43,6 +45,17 @@ struct RequestPlanner: Sendable {
       reading: reading, grammar: grammar,
       logprobs: request.logprobs.map { min(max(0, $0), Self.maximumAlternatives) }, echoesPrompt: request.echoesPrompt,
       showsControlTokens: reading.toolCalls != nil)
+  }
+
+  /// Refuses a text of megabytes, which takes seconds to cut into tokens, where its length alone is too much.
+  private func checkLength(bytes: Int) throws(GenerationError) {
+    guard bytes > contextLength else { return }
+    let least = model.leastTokens(bytes: bytes)
+    guard least > contextLength else { return }
+    throw GenerationError(
+      .contextLengthExceeded(limit: contextLength, requested: least),
+      "the prompt has \(bytes) bytes, which is at least \(least) tokens, and the context window of \(model.name) is "
+        + "\(contextLength), answer included; shorten the prompt")
   }
 
   /// An answer that is gone on with may have thought already.

@@ -33,7 +33,14 @@ extension LoadedModel {
   private func tokens(of input: Prompt) throws(GenerationError) -> [TokenID] {
     let tokens: [TokenID]
     switch input {
-    case .text(let text): tokens = model.tokenize(text, addsSpecial: true, parsesSpecial: false)
+    case .text(let text):
+      let least = model.leastTokens(bytes: text.utf8.count)
+      guard least <= planner.contextLength else {
+        throw GenerationError(
+          .contextLengthExceeded(limit: planner.contextLength, requested: least),
+          "an input has at least \(least) tokens; \(model.name) reads at most \(planner.contextLength)")
+      }
+      tokens = model.tokenize(text, addsSpecial: true, parsesSpecial: false)
     case .tokens(let given): tokens = given
     case .messages:
       throw GenerationError(.invalidRequest(parameter: "input"), "input is texts or token arrays, not messages")

@@ -29,6 +29,8 @@ final class LlamaModel: @unchecked Sendable {
   let addsStart: Bool
   /// Spellings of control tokens, longest first, which must not be recognised in a stranger's text.
   let controlSpellings: [String]
+  /// Bytes of the longest text that one token stands for.
+  private let longestPiece: Int
   private let pieces: [[UInt8]]
   private let endings: Set<TokenID>
 
@@ -97,6 +99,7 @@ final class LlamaModel: @unchecked Sendable {
       }
     }
     self.pieces = pieces
+    longestPiece = max(pieces.map(\.count).max() ?? 1, spellings.map(\.utf8.count).max() ?? 1, 1)
     self.endings = endings
     controlSpellings = spellings.sorted { $0.utf8.count > $1.utf8.count }
   }
@@ -135,6 +138,11 @@ final class LlamaModel: @unchecked Sendable {
 
   /// Whether the token ends an answer.
   func isEndOfGeneration(_ token: TokenID) -> Bool { endings.contains(token) }
+
+  /// How many tokens a text of so many bytes has at least; 0 for tokenizers that leave out what they do not know.
+  func leastTokens(bytes: Int) -> Int {
+    ["gpt2", "llama"].contains(metadata("tokenizer.ggml.model") ?? "") ? bytes / longestPiece : 0
+  }
 
   /// The tokens of a text.
   func tokenize(_ text: String, addsSpecial: Bool, parsesSpecial: Bool) -> [TokenID] {

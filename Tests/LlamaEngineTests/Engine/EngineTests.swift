@@ -32,6 +32,17 @@ struct EngineTests {
     #expect(second.completion?.usage.cachedPromptTokens ?? 0 > 60)
   }
 
+  @Test func `a text of megabytes is refused by its length, before it is cut into tokens`() async throws {
+    let text = String(repeating: "word ", count: 2_000_000)
+    for prompt in [Prompt.text(text), .messages([Message(role: .user, text: text)])] {
+      var request = TestModel.request("long")
+      request.prompt = prompt
+      let long = request
+      let error = await #expect(throws: GenerationError.self) { try await Answer(long) }
+      #expect(error?.description.contains("at least") == true)
+    }
+  }
+
   @Test func `a stop sequence ends the answer and is not part of it`() async throws {
     let greedy = { (stops: [String]) in
       var request = TestModel.request("Count from one to ten, one number a line.", tokens: 40)
