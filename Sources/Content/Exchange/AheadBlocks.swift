@@ -52,7 +52,7 @@ package final class AheadBlocks: BlockSource {
     state.withLock { state in
       for cid in cids where state.fetches[cid.multihash] == nil && state.nodes[cid.multihash] == nil {
         let source = source
-        state.fetches[cid.multihash] = Task {
+        state.fetches[cid.multihash] = Task { () async -> Answer in
           do throws(ContentError) { return .success(try await source.bytes(of: cid)) } catch { return .failure(error) }
         }
         state.announced.append(cid.multihash)
