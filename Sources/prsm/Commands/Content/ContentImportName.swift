@@ -11,7 +11,7 @@ struct ContentImportName: AsyncParsableCommand {
     commandName: "import-name",
     abstract: "Keep the IPNS record of somebody else's name.",
     discussion: """
-      The record is checked against the name, and a newer one that is here already stays. Gateways of this node follow the
+      The record is checked against the name, and a newer one that is here already stays. Gateways of this node follow the \
       name at once, for as long as the record holds: /ipns/NAME.
 
       EXAMPLES
