@@ -14,6 +14,7 @@ struct MeteredMembersTests {
     struct Entry: Sendable {
       var tenant: String
       var model: String
+      var isFurtherCall: Bool
       var settlement: Settlement?
     }
 
@@ -47,7 +48,8 @@ struct MeteredMembersTests {
       guard case .generation(let request) = work.kind else { throw GenerationError(.internal, "no generation") }
       if request.model == "dear" { throw GenerationError(.budgetExceeded, "too dear") }
       let index = entries.withLock { entries in
-        entries.append(Entry(tenant: work.principal.tenant, model: request.model))
+        entries.append(
+          Entry(tenant: work.principal.tenant, model: request.model, isFurtherCall: work.isFurtherCall))
         return entries.count - 1
       }
       return Reservation(self, index, admission(request.model))
@@ -110,6 +112,20 @@ struct MeteredMembersTests {
     while endless.running > 0 { await Task.yield() }
     await #expect(throws: GenerationError.self) { try await stopped.generate(request("dear")) }
     #expect(ledger.settled.count == 3, "what was refused was never reserved")
+  }
+
+  @Test("the calls for one request are one request, the first that was let through")
+  func callsTogether() async throws {
+    let ledger = Ledger()
+    let members = members(ScriptedProvider(), ledger)
+    var first = request()
+    first.context.calls = RequestCalls()
+    var dear = first
+    dear.model = "dear"
+    await #expect(throws: GenerationError.self) { try await members.generate(dear) }
+    for _ in 0..<3 { for try await _ in try await members.generate(first) {} }
+    for _ in 0..<2 { for try await _ in try await members.generate(request()) {} }
+    #expect(ledger.entries.withLock { $0.map(\.isFurtherCall) } == [false, true, true, false, false])
   }
 
   @Test("a cheaper model or a known answer is used where the account says so")

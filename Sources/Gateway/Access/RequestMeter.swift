@@ -83,6 +83,8 @@ package struct MeteredWork: Sendable {
   package var kind: Kind
   /// On whose account.
   package var principal: Principal
+  /// Whether it is one of several calls for a request that has been counted already, and so is none more.
+  package var isFurtherCall = false
 
   /// A piece of work.
   package init(kind: Kind, principal: Principal) {
@@ -117,6 +119,8 @@ package struct Settlement: Sendable, Equatable {
   package var usage: Usage
   /// Whether ``usage`` is what the provider reported, and not what was seen.
   package var isExact: Bool
+  /// Tokens of the answer that were seen to arrive, where that is known: what stands for a report that cannot be.
+  package var seen: Int?
   /// Why it failed, where the provider said so.
   package var failure: GenerationError.Kind?
   /// The answer's events, where it finished and ``Admission/recordsEvents`` asked for them.
@@ -126,7 +130,7 @@ package struct Settlement: Sendable, Equatable {
 
   /// What became of it.
   package init(
-    outcome: Outcome, model: String?, provider: String?, usage: Usage, isExact: Bool,
+    outcome: Outcome, model: String?, provider: String?, usage: Usage, isExact: Bool, seen: Int? = nil,
     failure: GenerationError.Kind? = nil, events: [GenerationEvent]? = nil
   ) {
     self.outcome = outcome
@@ -134,6 +138,7 @@ package struct Settlement: Sendable, Equatable {
     self.provider = provider
     self.usage = usage
     self.isExact = isExact
+    self.seen = seen
     self.failure = failure
     self.events = events
   }

@@ -98,7 +98,7 @@ final class Answer {
     let seen = completion == nil ? pieces : max(pieces, bytes / 4)
     return Settlement(
       outcome: outcome, model: start?.model, provider: start?.provider,
-      usage: reported ?? Usage(completionTokens: seen), isExact: reported != nil,
+      usage: reported ?? Usage(completionTokens: seen), isExact: reported != nil, seen: seen,
       failure: outcome == .failed ? (error as? GenerationError)?.kind : nil,
       events: records && completion != nil ? recorded : nil)
   }

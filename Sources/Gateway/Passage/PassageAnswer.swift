@@ -270,7 +270,7 @@ final class PassageAnswer: PassageReceiver {
     let seen = completion == nil ? pieces : max(pieces, textBytes / 4)
     var settlement = Settlement(
       outcome: outcome, model: start?.model, provider: start?.provider,
-      usage: reported ?? Usage(completionTokens: seen), isExact: reported != nil,
+      usage: reported ?? Usage(completionTokens: seen), isExact: reported != nil, seen: seen,
       failure: outcome == .failed ? kind : nil, events: completion == nil || recorded.isEmpty ? nil : recorded)
     settlement.others = admitted.context.sideAttempts?.take() ?? []
     admitted.reservation.settleSoon(settlement)

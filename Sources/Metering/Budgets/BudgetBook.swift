@@ -28,6 +28,8 @@ struct BudgetBook {
     var isLost = false
     /// Whether the work was never begun: it leaves no event, and takes nothing from any rate.
     var isWithdrawn = false
+    /// Requests that it was counted as, where it was never begun.
+    var requests = 1
   }
 
   let policy: MeteringPolicy
@@ -106,7 +108,7 @@ struct BudgetBook {
         }
       }
       for rate in policy.rates(of: scope) where isOpen && (rate.kind == .tokens || closing.isWithdrawn) {
-        let excess = rate.kind == .tokens ? tokens - reservation.bound.totalTokens : -1
+        let excess = rate.kind == .tokens ? tokens - reservation.bound.totalTokens : -closing.requests
         transaction.change(CounterID(scope: text, window: rate.kind.rawValue)) { counter in
           var bucket = TokenBucket(perMinute: rate.perMinute, fullAt: counter.spent.pico)
           bucket.correct(by: excess, at: now.nanoseconds)
@@ -123,7 +125,8 @@ struct BudgetBook {
     let now = claim.time.nanoseconds
     for scope in claim.request.account.scopes {
       for rate in policy.rates(of: scope) {
-        let amount = rate.kind == .requests ? 1 : claim.request.tokens(policy).totalTokens
+        let amount = rate.kind == .requests ? claim.request.requests : claim.request.tokens(policy).totalTokens
+        if rate.kind == .requests, amount == 0 { continue }
         let state = transaction.counter(CounterID(scope: scope.text, window: rate.kind.rawValue))
         let wait = TokenBucket(perMinute: rate.perMinute, fullAt: state.spent.pico).wait(for: amount, at: now)
         guard wait != 0 else { continue }
@@ -192,7 +195,7 @@ struct BudgetBook {
         }
       }
       for rate in policy.rates(of: scope) {
-        let amount = rate.kind == .requests ? 1 : tokens.totalTokens
+        let amount = rate.kind == .requests ? claim.request.requests : tokens.totalTokens
         transaction.change(CounterID(scope: text, window: rate.kind.rawValue)) { counter in
           var bucket = TokenBucket(perMinute: rate.perMinute, fullAt: counter.spent.pico)
           bucket.take(amount, at: claim.time.nanoseconds)

@@ -10,9 +10,14 @@ package final class Grant: Sendable {
   package let replaced: [BudgetFinding]
   private let meter: Meter
   private let policy: MeteringPolicy
+  /// Requests that it was counted as.
+  private let requests: Int
   private let isSettled = Atomic(false)
 
-  init(_ reservation: Reservation, replaced: [BudgetFinding], meter: Meter, policy: MeteringPolicy) {
+  init(
+    _ reservation: Reservation, replaced: [BudgetFinding], requests: Int, meter: Meter, policy: MeteringPolicy
+  ) {
+    self.requests = requests
     self.reservation = reservation
     self.replaced = replaced
     self.meter = meter
@@ -52,6 +57,7 @@ package final class Grant: Sendable {
     guard !isSettled.exchange(true, ordering: .acquiringAndReleasing) else { return }
     var closing = BudgetBook.Closing(reservation: reservation, events: [])
     closing.isWithdrawn = true
+    closing.requests = requests
     if !meter.closeNow(closing) { meter.closeLater(closing) }
   }
 
@@ -72,7 +78,9 @@ package final class Grant: Sendable {
     let isCacheHit = part.provider == CachingProvider.name
     var (usage, isExact) = (part.usage.inRange, part.isExact)
     if !isCacheHit, Self.isAbsurd(usage, beside: reservation.bound) {
-      (usage, isExact) = (reservation.bound, false)
+      usage = reservation.bound
+      if let seen = part.seen { usage.completionTokens = max(0, min(seen, usage.completionTokens)) }
+      isExact = false
     }
     // An upstream bills the prompt of an answer that was broken off, though nobody has told how long it was.
     if !isExact, part.model != nil, !isCacheHit, usage.promptTokens == 0 {
@@ -90,7 +98,8 @@ package final class Grant: Sendable {
   }
 
   /// Whether a provider reports what cannot be: many times the answer that it was allowed, or the prompt that it was sent. A
-  /// lie must not empty a budget; what was set aside is taken instead.
+  /// lie must not empty a budget: the prompt that was set aside for is taken instead, and as much of an answer as was seen, or
+  /// where nobody looked, as was set aside for.
   private static func isAbsurd(_ usage: Usage, beside bound: Usage) -> Bool {
     guard bound.totalTokens > 0 else { return false }
     return usage.completionTokens > 4 * max(bound.completionTokens, 4_096)

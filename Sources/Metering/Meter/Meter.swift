@@ -77,7 +77,7 @@ package final class Meter: Sendable {
   package func decide(_ request: MeteredRequest) async -> MeteringDecision {
     if let obstacle { return obstacle }
     let policy = policy
-    return decision(await commit.decide(claim(request)), policy)
+    return decision(await commit.decide(claim(request)), policy, requests: request.requests)
   }
 
   /// ``decide(_:)`` where nothing has to be waited for.
@@ -90,7 +90,7 @@ package final class Meter: Sendable {
       open.wrappingSubtract(1, ordering: .relaxed)
       return nil
     }
-    return decision(answer, policy)
+    return decision(answer, policy, requests: request.requests)
   }
 
   /// What stands in the way of every request; where nothing does, one more is counted as open.
@@ -111,10 +111,11 @@ package final class Meter: Sendable {
       id: Self.identifier(at: time), owner: owner, time: time, request: request, resolve: resolve)
   }
 
-  private func decision(_ answer: ClaimAnswer, _ policy: MeteringPolicy) -> MeteringDecision {
+  private func decision(_ answer: ClaimAnswer, _ policy: MeteringPolicy, requests: Int) -> MeteringDecision {
     switch answer {
     case .success(.granted(let reservation, let replaced)):
-      return .granted(Grant(reservation, replaced: replaced, meter: self, policy: policy))
+      return .granted(
+        Grant(reservation, replaced: replaced, requests: requests, meter: self, policy: policy))
     case .success(.deferred(let refusal)):
       open.wrappingSubtract(1, ordering: .relaxed)
       return .deferred(refusal)

@@ -12,6 +12,8 @@ package struct MeteredRequest: Sendable {
   package var promptTokens: Int
   /// The most tokens of answer; nil takes ``MeteringPolicy/outputTokens``.
   package var outputTokens: Int?
+  /// Requests of a user that it is: 1, or 0 for a further call for the same request.
+  package var requests = 1
   /// Below 0 the work can wait.
   package var priority: Int
   /// After this instant an answer is worth nothing.
@@ -67,13 +69,16 @@ package struct MeteredUse: Sendable, Equatable {
     package var usage: Usage
     /// Whether ``usage`` is what the provider reported.
     package var isExact: Bool
+    /// Tokens of the answer that were seen to arrive; nil where nobody looked.
+    package var seen: Int?
 
     /// A part.
-    package init(model: String?, provider: String?, usage: Usage, isExact: Bool) {
+    package init(model: String?, provider: String?, usage: Usage, isExact: Bool, seen: Int? = nil) {
       self.model = model
       self.provider = provider
       self.usage = usage
       self.isExact = isExact
+      self.seen = seen
     }
   }
 
@@ -83,8 +88,11 @@ package struct MeteredUse: Sendable, Equatable {
   package var parts: [Part]
 
   /// Work of one part.
-  package init(outcome: UsageEvent.Outcome, model: String?, provider: String?, usage: Usage, isExact: Bool) {
-    self.init(outcome: outcome, parts: [Part(model: model, provider: provider, usage: usage, isExact: isExact)])
+  package init(
+    outcome: UsageEvent.Outcome, model: String?, provider: String?, usage: Usage, isExact: Bool, seen: Int? = nil
+  ) {
+    let part = Part(model: model, provider: provider, usage: usage, isExact: isExact, seen: seen)
+    self.init(outcome: outcome, parts: [part])
   }
 
   /// Work of several parts.

@@ -74,6 +74,8 @@ public struct RequestContext: Sendable, Hashable {
   public var enclosing: [String] = []
   /// Where attempts are noted that are billed beside the answer; nil where nobody keeps an account.
   package var sideAttempts: SideAttempts?
+  /// What ties together the calls of one request that takes several; nil for one that takes one.
+  package var calls: RequestCalls?
 
   /// A context with no deadline and usual priority.
   public init(requestID: String, tenant: String = "local", session: String? = nil) {

@@ -41,6 +41,8 @@ final class OrchestrationRun: Sendable {
     _ model: VirtualModel, _ request: GenerationRequest, services: OrchestrationServices, output: AnswerOutput,
     trace: TraceRecorder
   ) {
+    var request = request
+    if request.context.calls == nil { request.context.calls = RequestCalls() }
     self.model = model
     self.request = request
     self.services = services

@@ -134,6 +134,8 @@ actor CodeService {
     _ sandbox: Sandbox, _ report: @escaping @Sendable (Event) async -> Void
   ) async throws -> CodeResult {
     let start = ContinuousClock.now
+    var context = context
+    context.calls = RequestCalls()
     return try await UpstreamSearch(
       request.task, settings: request.settings, provider: provider, model: model, context: context,
       runner: SandboxRunner(sandbox), clock: { (ContinuousClock.now - start) / .seconds(1) },

@@ -61,8 +61,8 @@ struct NodeMeter: RequestMeter {
       }
       let embedding = await routing.embedding(of: request, by: embedder)
       var route = try route(request, work, account, embedding)
-      var decision = await decide(metered(request, account, route))
-      while rerouted(&route, after: decision) { decision = await decide(metered(request, account, route)) }
+      var decision = await decide(metered(request, work, route))
+      while rerouted(&route, after: decision) { decision = await decide(metered(request, work, route)) }
       return try reservation(decision, request, route, cached)
     }
   }
@@ -84,9 +84,9 @@ struct NodeMeter: RequestMeter {
     // A choice that is made is counted, so it is not made twice.
     if routing.isRouted(request.model), !metering.meter.isReady(for: account) { return nil }
     var route = try route(request, work, account, nil)
-    guard var decision = metering.meter.decideNow(metered(request, account, route)) else { return nil }
+    guard var decision = metering.meter.decideNow(metered(request, work, route)) else { return nil }
     while rerouted(&route, after: decision) {
-      guard let again = metering.meter.decideNow(metered(request, account, route)) else { return nil }
+      guard let again = metering.meter.decideNow(metered(request, work, route)) else { return nil }
       decision = again
     }
     // Whoever can wait is decided on again where waiting is allowed.
@@ -115,8 +115,10 @@ struct NodeMeter: RequestMeter {
     return true
   }
 
-  private func metered(_ request: GenerationRequest, _ account: Account, _ route: RouteTicket?) -> MeteredRequest {
+  private func metered(_ request: GenerationRequest, _ work: MeteredWork, _ route: RouteTicket?) -> MeteredRequest {
+    let account = metering.account(of: work.principal.tenant)
     var metered = MeteredRequest(request, account: account, estimate: metering.meter.policy.estimate)
+    if work.isFurtherCall { metered.requests = 0 }
     metered.model = metering.target(of: request.model)
     if let route {
       metered.model = route.model
@@ -124,6 +126,7 @@ struct NodeMeter: RequestMeter {
       if routing.isVirtual(route.model) {
         metered.promptTokens = 0
         metered.outputTokens = 0
+        metered.requests = 0
       }
     }
     return metered
@@ -284,7 +287,7 @@ final class NodeReservation: MeterReservation {
     var use = MeteredUse(
       outcome: UsageEvent.Outcome(rawValue: settlement.outcome.rawValue) ?? .failed, model: settlement.model,
       provider: settlement.provider, usage: isVirtual(settlement) ? Usage() : settlement.usage,
-      isExact: settlement.isExact && isReported || isVirtual(settlement))
+      isExact: settlement.isExact && isReported || isVirtual(settlement), seen: settlement.seen)
     use.parts += settlement.others.map { Self.part($0, beside: settlement) }
     return use
   }

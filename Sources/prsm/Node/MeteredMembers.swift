@@ -55,9 +55,18 @@ final class MeteredMembers: ModelProvider {
     var request = request
     let others = SideAttempts()
     request.context.sideAttempts = others
-    let work = MeteredWork(kind: .generation(request), principal: Principal(tenant: request.context.tenant))
+    var work = MeteredWork(kind: .generation(request), principal: Principal(tenant: request.context.tenant))
     let meter = books.meter
-    let reservation = if let ready = try meter.reserveNow(work) { ready } else { try await meter.reserve(work) }
+    let calls = request.context.calls
+    work.isFurtherCall = calls.map { !$0.beginFirst() } ?? false
+    let reservation: any MeterReservation
+    do throws(GenerationError) {
+      reservation = if let ready = try meter.reserveNow(work) { ready } else { try await meter.reserve(work) }
+    } catch {
+      // What was refused was not counted.
+      if !work.isFurtherCall { calls?.takeBackFirst() }
+      throw error
+    }
     let admission = reservation.admission
     if let model = admission.model { request.model = model }
     request.fallbacks = admission.fallbacks
@@ -110,6 +119,7 @@ private struct MemberAccount: Sendable {
   private var start: GenerationStart?
   private var events: [GenerationEvent] = []
   private var pieces = 0
+  private var bytes = 0
   private(set) var completion: Completion?
 
   init(_ reservation: any MeterReservation, _ others: SideAttempts, recordsEvents: Bool) {
@@ -123,7 +133,9 @@ private struct MemberAccount: Sendable {
     switch event {
     case .started(let start): self.start = start
     case .prompt: break
-    case .text, .reasoning, .toolCall: pieces += 1
+    case .text, .reasoning, .toolCall:
+      pieces += 1
+      if case .text(let piece) = event { bytes += piece.text.utf8.count }
     case .finished(let completion): self.completion = completion
     }
   }
@@ -134,6 +146,7 @@ private struct MemberAccount: Sendable {
     var settlement = Settlement(
       outcome: outcome, model: start?.model, provider: start?.provider,
       usage: completion?.usage ?? Usage(completionTokens: pieces), isExact: completion != nil,
+      seen: max(pieces, bytes / 4),
       failure: outcome == .failed ? error?.kind : nil, events: recordsEvents && completion != nil ? events : nil)
     settlement.others = others.take()
     if reservation.settleNow(settlement) { return }

@@ -19,6 +19,19 @@ import Testing
     #expect(await meter.decide(.sample("local")).refusal != nil)
   }
 
+  @Test func aFurtherCallForARequestTakesNoRequestButItsTokens() async throws {
+    let rates = [RateLimit(.key, .requests, perMinute: 1), RateLimit(.key, .tokens, perMinute: 5_000)]
+    let meter = try await meter(rates, TestClock())
+    #expect(await meter.decide(.sample("local")).grant != nil)
+    var further = MeteredRequest.sample("local")
+    further.requests = 0
+    let grant = try #require(await meter.decide(further).grant)
+    grant.withdraw()
+    #expect(await meter.decide(.sample("local")).refusal != nil, "what took no request gives none back")
+    #expect(await meter.decide(further).grant != nil)
+    #expect(await meter.decide(further).refusal?.isRate == true)
+  }
+
   @Test func tokensThatWereNotUsedComeBack() async throws {
     let clock = TestClock()
     let meter = try await meter([RateLimit(.key, .tokens, perMinute: 2_000)], clock)

@@ -244,4 +244,25 @@ final class FailingStore: UsageStore {
     #expect(events.map(\.cost).sorted() == [Money(micro: 40_000), Money(micro: 90_000)])
     #expect(events.count { $0.isExact } == 1, "what merely exceeds the estimate is believed")
   }
+
+  @Test func ofAReportThatCannotBeNoMoreThanWhatWasSeenIsBilled() async throws {
+    let clock = TestClock()
+    let store = MemoryUsageStore()
+    let meter = try await Meter.open(store: store, policy: .sample(), now: clock.read)
+    for seen in [0, 3, 1 << 20] {
+      let lied = try #require(await meter.decide(.sample()).grant)
+      var use = MeteredUse.finished("strong", prompt: 10, completion: 1 << 30)
+      use.parts[0].seen = seen
+      await lied.settle(use)
+    }
+    let honest = try #require(await meter.decide(.sample()).grant)
+    var use = MeteredUse.finished("strong", prompt: 10, completion: 500)
+    use.parts[0].seen = 3
+    await honest.settle(use)
+    let events = try await store.all()
+    #expect(
+      events.map(\.usage.completionTokens) == [0, 3, 1_000, 500], "tokens of hidden reasoning are not seen to arrive")
+    #expect(events.map(\.usage.promptTokens) == [1_000, 1_000, 1_000, 10])
+    #expect(events.map(\.isExact) == [false, false, false, true])
+  }
 }
