@@ -21,13 +21,15 @@ import Testing
     #expect(share(few) < share(many))
   }
 
-  @Test func weightedVectorsHaveLengthOne() {
+  @Test func lettersHaveLengthOneAndTheShapeItsOwn() {
     let rarity = GramRarity(of: [Self.grams("one two three"), Self.grams("four")])
     for text in ["one", "a text of which nothing was seen", "", "1234 % $"] {
       let weighted = rarity.weighted(Self.grams(text))
-      let square = weighted.values.reduce(0) { $0 + $1 * $1 }
+      let letters = weighted.values[..<weighted.shapeStart].reduce(0) { $0 + $1 * $1 }
+      let shape = weighted.values[weighted.shapeStart...].reduce(0) { $0 + $1 * $1 }
       #expect(weighted.values.isEmpty == text.isEmpty)
-      #expect(text.isEmpty || abs(square - 1) < 1e-4)
+      #expect(text.isEmpty || abs(letters - 1) < 1e-4)
+      #expect(text.isEmpty || abs(shape - 0.5) < 1e-4)
     }
   }
 }

@@ -22,6 +22,29 @@ import Testing
     return GramVector(indices: order, values: order.map { 1 + Float(log(Double(min(255, counts[$0] ?? 0)))) })
   }
 
+  @Test func theShapeOfATextForgetsWhatItNames() {
+    func shape(_ text: String) -> [UInt16: Float] {
+      let grams = PromptFeatures(text).grams
+      #expect(grams.indices[..<grams.shapeStart].allSatisfy { Int($0) < GramVector.letterBuckets })
+      return Dictionary(
+        uniqueKeysWithValues: zip(grams.indices[grams.shapeStart...], grams.values[grams.shapeStart...]))
+    }
+    let apples = shape("Ann has 12 apples and Bob has 7 more. How many do they have?")
+    #expect(apples == shape("Tom HAS 1,250 pencils and Eve has 0.5 more. How many do they have?"))
+    #expect(apples != shape("Ann has 12 apples and Bob has 7 less. How many do they have?"))
+    #expect(apples != shape("Ann has 12 apples, and Bob has 7 more. How many do they have?"))
+    func bucket(_ forms: [UInt8]) -> UInt16 {
+      let sequence = forms.reduce(UInt64(0)) { $0 << 8 | UInt64($1) } | UInt64(forms.count) << 24
+      return UInt16(GramVector.letterBuckets + ShapeCounter.bucket(sequence))
+    }
+    let has = ShapeCounter.firstWord + UInt8(ShapeCounter.words.firstIndex(of: "has") ?? 0)
+    #expect(apples[bucket([has])] == 1 + Float(log(2.0)))
+    #expect(apples[bucket([ShapeCounter.otherWord, has, ShapeCounter.number])] == 1 + Float(log(2.0)))
+    #expect(apples[bucket([ShapeCounter.number, ShapeCounter.otherWord])] == 1)
+    #expect(shape("").isEmpty)
+    #expect(shape("7") == [bucket([ShapeCounter.number]): 1])
+  }
+
   @Test func nGramsAreCountedAsTheyAreDefined() {
     var generator = SeededGenerator(seed: 5)
     var texts = [" a ", " ab ", " abc d ", " " + String(repeating: "aaaa ", count: 300)]

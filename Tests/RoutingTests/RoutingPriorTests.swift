@@ -5,9 +5,27 @@ import Testing
 /// What was learned beforehand helps where labels are few, is ignored where it is wrong, and judges nothing that it saw.
 @Suite struct RoutingPriorTests {
   static let prior = Result {
-    try RoutingPrior.train(on: [
-      ("numbers", QualityPredictorTests.records(240, seed: 11)), ("capitals", capitals(60, seed: 12)),
-    ])
+    try RoutingPrior.train(
+      on: [("numbers", QualityPredictorTests.records(240, seed: 11)), ("capitals", capitals(60, seed: 12))],
+      settings: quick, curvature: small)
+  }
+
+  /// Training that an unoptimised build does in a moment.
+  static var quick: QualityPredictor.Training {
+    var settings = QualityPredictor.Training()
+    settings.passes = 2
+    settings.trees.trees = 10
+    settings.treeRuns = 1
+    return settings
+  }
+
+  /// A curvature that an unoptimised build finds in a moment.
+  static var small: PriorCurvature.Shape {
+    var shape = PriorCurvature.Shape()
+    shape.buckets = 64
+    shape.directions = 24
+    shape.rounds = 15
+    return shape
   }
 
   /// The prior's own kind of requests, none of which it has seen.
@@ -40,11 +58,10 @@ import Testing
   @Test func fewLabelsLeanOnIt() throws {
     let prior = try Self.prior.get()
     let few = Self.unseen(30, seed: 13)
-    let alone = try QualityPredictor.train(on: few, prior: nil)
-    let guided = try QualityPredictor.train(on: few, prior: prior)
-    let blend = try #require(guided.blend)
-    #expect(blend.expert == prior.experts.firstIndex { $0.subject == "numbers" })
-    #expect(blend.share > 0.7)
+    let alone = try QualityPredictor.train(on: few, settings: Self.quick, prior: nil)
+    let guided = try QualityPredictor.train(on: few, settings: Self.quick, prior: prior)
+    #expect(guided.rarity == prior.experts.first { $0.subject == "numbers" }?.predictor.rarity)
+    #expect(guided.priorShare > 0.7)
     var losses = (alone: 0.0, guided: 0.0)
     for record in Self.unseen(200, seed: 14) {
       let features = PromptFeatures(record.prompt)
@@ -67,8 +84,8 @@ import Testing
           RoutingRecord.strong: 1 - (record.outcomes[RoutingRecord.strong] ?? 0),
         ])
     }
-    let predictor = try QualityPredictor.train(on: contrary, prior: prior)
-    #expect((predictor.blend?.share ?? 0) < 0.25)
+    let predictor = try QualityPredictor.train(on: contrary, settings: Self.quick, prior: prior)
+    #expect(predictor.priorShare < 0.25)
   }
 
   @Test func itDoesNotJudgeWhatItHasSeen() throws {
@@ -76,7 +93,54 @@ import Testing
     let records = QualityPredictorTests.records(240, seed: 11)
     #expect(records.allSatisfy { prior.hasSeen($0.prompt) })
     #expect(!prior.hasSeen("Why is the sky blue?"))
-    #expect(try QualityPredictor.train(on: Array(records.prefix(100)), prior: prior).blend == nil)
+    #expect(try QualityPredictor.train(on: Array(records.prefix(100)), prior: prior).priorShare == 0)
+  }
+
+  /// The point of it: a start from an expert's weights and curvature is worth the expert's own labels.
+  @Test func startingFromAnExpertIsTrainingOnItsLabelsToo() {
+    var generator = SeededGenerator(seed: 21)
+    /// Rows and their opposites, with opposite labels, so that no constant is learned.
+    func labelled(_ count: Int) -> (rows: [TrainingRow], labels: [Float]) {
+      var rows: [TrainingRow] = []
+      var labels: [Float] = []
+      for _ in 0..<count {
+        // Measures that go together: some directions come to be known well, others hardly.
+        let common = Float(generator.unit()) - 0.5
+        let dense = (0..<6).map { Float($0) * common + Float(generator.unit()) - 0.5 }
+        let bucket = UInt16(100 + generator.index(below: 5))
+        let label = dense[1] - 0.5 * dense[4] + (bucket == 102 ? 1 : 0) + Float(generator.unit()) - 0.5
+        for sign in [1, -1] as [Float] {
+          let grams = GramVector(indices: [3, 70, bucket], values: [0.6 * sign, common * sign, 0.5 * sign])
+          rows.append(TrainingRow(grams: grams, dense: dense.map { $0 * sign }))
+          labels.append(label * sign)
+        }
+      }
+      return (rows, labels)
+    }
+    func fit(_ rows: [TrainingRow], _ labels: [Float], _ curvature: PriorCurvature? = nil) -> LinearModel {
+      LinearModel.fit(rows, labels, penalty: 2, passes: 300, curvature: curvature, using: &generator)
+    }
+    let known = labelled(40)
+    var new = labelled(12)
+    let together = fit(known.rows + new.rows, known.labels + new.labels)
+    let alone = fit(new.rows, new.labels)
+    let expert = fit(known.rows, known.labels)
+    let curvature = PriorCurvature(of: known.rows, penalty: 2, shape: Self.small)
+    for index in new.rows.indices { new.rows[index].known = curvature.components(of: new.rows[index]) }
+    let residuals = new.rows.indices.map {
+      new.labels[$0] - expert.predict(new.rows[$0].grams, new.rows[$0].dense)
+    }
+    let change = fit(new.rows, residuals, curvature)
+    var errors = (started: Float(0), alone: Float(0))
+    for row in labelled(20).rows {
+      let wanted = together.predict(row.grams, row.dense)
+      errors.started = max(
+        errors.started,
+        abs(expert.predict(row.grams, row.dense) + change.predict(row.grams, row.dense) - wanted))
+      errors.alone = max(errors.alone, abs(alone.predict(row.grams, row.dense) - wanted))
+    }
+    #expect(errors.started < 0.02)
+    #expect(errors.alone > 0.1)
   }
 
   @Test func damagedBytesAreRefused() throws {

@@ -36,7 +36,7 @@ package struct RouteEvaluation: Sendable, Equatable {
   package var judgeNeeded: Double
   /// The mean absolute difference between predicted and observed share of good answers, over ten bins, of both models.
   package var calibrationError: Double
-  /// The built-in prior's share in the predictions, 0 to 1; 0 where it was left out.
+  /// The share of the built-in prior's labels among all behind the predictions, 0 to 1; 0 where it was left out.
   package var priorShare: Double
   /// Records that the built-in prior was trained on; with more than one in a hundred it is left out.
   package var priorOverlap = 0
@@ -53,7 +53,7 @@ package struct RouteEvaluation: Sendable, Equatable {
     package var resamples = 1000
     package var seed: UInt64 = 1
     package var training = QualityPredictor.Training()
-    /// What predictors are averaged with; it is left out where it was trained on more than one in a hundred of the records.
+    /// What predictors start from; it is left out where it was trained on more than one in a hundred of the records.
     package var prior = RoutingPrior.builtIn
     package var cascade = CascadePrices()
     /// At most so many decisions are timed.
@@ -82,7 +82,7 @@ package struct RouteEvaluation: Sendable, Equatable {
     if let prior = settings.prior {
       let known = pairs.count { prior.hasSeen($0.prompt) }
       priorOverlap = known
-      if Double(known) > PriorBlend.overlapLimit * Double(pairs.count) { settings.prior = nil }
+      if Double(known) > RoutingPrior.overlapLimit * Double(pairs.count) { settings.prior = nil }
     }
     let rounds = max(1, min(10, settings.predictions / pairs.count))
     var repeated: [PairScores] = []
@@ -117,7 +117,7 @@ package struct RouteEvaluation: Sendable, Equatable {
     self.rounds = rounds
     let whole = try QualityPredictor.train(
       on: examples, settings: settings.training, seed: settings.seed, prior: settings.prior)
-    priorShare = Double(whole.blend?.share ?? 0)
+    priorShare = Double(whole.priorShare)
     decisionP99Microseconds = Self.timeDecisions(
       pairs, predictor: whole, limit: settings.timedDecisions, nanoseconds: nanoseconds)
     progress(1)

@@ -43,51 +43,34 @@ package struct GramRarity: Sendable, Equatable {
     max(-1, min(1.5, 4 * log10(Float(max(1, documents)) / 1000)))
   }
 
-  /// The inner products of a text's n-grams, weighted and scaled to length 1, with tables of `GramVector.bucketCount` weights.
-  func products(_ grams: GramVector, _ tables: [[Float]]) -> [Float] {
-    let count = grams.indices.count
-    return withUnsafeTemporaryAllocation(of: Float.self, capacity: max(1, count)) { weighted in
-      var squares: Float = 0
-      return grams.indices.withUnsafeBufferPointer { indices in
-        scales.withUnsafeBufferPointer { scales in
-          grams.values.withUnsafeBufferPointer { values in
-            for position in 0..<count {
-              let value = values[position] * scales[Int(indices[position])]
-              weighted.initializeElement(at: position, to: value)
-              squares += value * value
-            }
-          }
-        }
-        let length = squares > 0 ? 1 / squares.squareRoot() : 0
-        return tables.map { table in
-          guard table.count == GramVector.bucketCount else { return 0 }
-          return table.withUnsafeBufferPointer { table in
-            var sum: Float = 0
-            for position in 0..<count { sum += table[Int(indices[position])] * weighted[position] }
-            return sum * length
-          }
-        }
-      }
-    }
-  }
+  /// How long a text's shape is beside its letters, whose length is 1. As with measures, what few texts teach best counts for
+  /// less as the rest comes to be known.
+  var shapeLength: Float { (0.5 * min(1, 500 / Float(max(1, documents)))).squareRoot() }
 
-  /// A text's n-grams by these weights, scaled to length 1.
+  /// How much a bucket's n-grams weigh.
+  func scale(of bucket: Int) -> Float { scales[bucket] }
+
+  /// A text's n-grams by these weights, letters scaled to length 1 and the shape to its own length.
   func weighted(_ grams: GramVector) -> GramVector {
     var values = grams.values
-    var squares: Float = 0
     scales.withUnsafeBufferPointer { scales in
       grams.indices.withUnsafeBufferPointer { indices in
         values.withUnsafeMutableBufferPointer { values in
-          for position in values.indices {
-            let value = values[position] * scales[Int(indices[position])]
-            values[position] = value
-            squares += value * value
+          func weigh(_ part: Range<Int>, length: Float) {
+            var squares: Float = 0
+            for position in part {
+              let value = values[position] * scales[Int(indices[position])]
+              values[position] = value
+              squares += value * value
+            }
+            let factor = squares > 0 ? length / squares.squareRoot() : 0
+            for position in part { values[position] *= factor }
           }
-          let length = squares > 0 ? 1 / squares.squareRoot() : 0
-          for position in values.indices { values[position] *= length }
+          weigh(0..<grams.shapeStart, length: 1)
+          weigh(grams.shapeStart..<values.count, length: shapeLength)
         }
       }
     }
-    return GramVector(indices: grams.indices, values: values)
+    return GramVector(indices: grams.indices, values: values, shapeStart: grams.shapeStart)
   }
 }

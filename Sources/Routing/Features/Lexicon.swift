@@ -11,6 +11,8 @@ struct Lexicon: Sendable {
     var domains: UInt8 = 0
     /// Bits of `Lexicon.languages`.
     var languages: UInt16 = 0
+    /// What it is in a text's shape.
+    var form = ShapeCounter.otherWord
     /// Whether the word is a number, a fraction or a multiple ("three", "half", "twice").
     var isQuantity = false
     /// Whether the word asks for more than one step of thought ("prove", "compare", "why").
@@ -81,6 +83,9 @@ struct Lexicon: Sendable {
     keys = [UInt64](repeating: 0, count: Self.slotCount)
     entries = [Entry](repeating: Entry(), count: Self.slotCount)
     for (index, word) in Self.keywords.enumerated() { amend(word) { $0.keyword = Int16(index) } }
+    for (index, word) in ShapeCounter.words.enumerated() {
+      amend(word) { $0.form = ShapeCounter.firstWord + UInt8(index) }
+    }
     amend(all: Self.quantities) { $0.isQuantity = true }
     amend(all: Self.reasoning) { $0.isReasoning = true }
     for (bit, words) in [Self.technical, Self.creative, Self.analytical, Self.conversational].enumerated() {

@@ -1,26 +1,33 @@
-/// The classes of byte that the scanner tells apart.
-enum ByteKind: UInt8 {
+/// The classes of byte that the scanner tells apart; bytes of multi-byte characters count as letters.
+enum ByteKind {
   case mark, letter, digit, space
 
-  /// The class of each byte; bytes of multi-byte characters count as letters.
-  static let table: [ByteKind] = (0...255).map { byte in
-    switch UInt8(byte) {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), 0x80...0xFF: .letter
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): .digit
-    case 0x00...0x20: .space
-    default: .mark
-    }
+  @inline(__always)
+  init(_ byte: UInt8) {
+    self = Self.isLetter(byte) ? .letter : Self.isSpace(byte) ? .space : Self.isDigit(byte) ? .digit : .mark
   }
+
+  @inline(__always)
+  static func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) &- UInt8(ascii: "a") < 26 || byte >= 0x80 }
+
+  @inline(__always)
+  static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
+
+  /// The space, and every control character before it.
+  @inline(__always)
+  static func isSpace(_ byte: UInt8) -> Bool { byte <= 0x20 }
 }
 
 extension PromptScan {
   /// Counts a finished word of `length` bytes whose folded hash is `hash`.
+  ///
+  /// - Returns: its form.
   @inline(__always)
-  mutating func note(_ hash: UInt64, length: Int, _ lexicon: Lexicon) {
+  mutating func note(_ hash: UInt64, length: Int, _ lexicon: Lexicon) -> UInt8 {
     words += 1
     wordBytes += length
     if length >= 8 { longWords += 1 }
-    guard let entry = lexicon.entry(for: hash) else { return }
+    guard let entry = lexicon.entry(for: hash) else { return ShapeCounter.otherWord }
     if entry.keyword >= 0 { keywordCounts[Int(entry.keyword)] &+= 1 }
     if entry.isQuantity { quantities += 1 }
     if entry.isReasoning { reasoningWords += 1 }
@@ -30,6 +37,7 @@ extension PromptScan {
     if entry.languages != 0 {
       for bit in 0..<languageVotes.count where entry.languages & (1 << UInt16(bit)) != 0 { languageVotes[bit] += 1 }
     }
+    return entry.form
   }
 
   /// Counts a word towards each of its subjects.
@@ -47,7 +55,7 @@ extension PromptScan {
   mutating func note(mark: UInt8, next: UInt8, inQuestion: Bool, _ atBoundary: inout Bool) {
     switch mark {
     case UInt8(ascii: "."), UInt8(ascii: "?"), UInt8(ascii: "!"):
-      if ByteKind.table[Int(next)] == .space {
+      if ByteKind.isSpace(next) {
         sentences += 1
         atBoundary = true
       }
@@ -96,7 +104,7 @@ extension PromptScan {
     var scale = 0.0
     while position < length {
       let byte = text[position]
-      if ByteKind.table[Int(byte)] == .digit {
+      if ByteKind.isDigit(byte) {
         let digit = Double(byte - 0x30)
         if scale == 0 {
           value = value * 10 + digit
@@ -104,9 +112,9 @@ extension PromptScan {
           value += digit * scale
           scale /= 10
         }
-      } else if ByteKind.table[Int(text[position + 1])] == .digit, byte == UInt8(ascii: ",") && scale == 0 {
+      } else if ByteKind.isDigit(text[position + 1]), byte == UInt8(ascii: ",") && scale == 0 {
         // A thousands separator.
-      } else if ByteKind.table[Int(text[position + 1])] == .digit, byte == UInt8(ascii: ".") && scale == 0 {
+      } else if ByteKind.isDigit(text[position + 1]), byte == UInt8(ascii: ".") && scale == 0 {
         scale = 0.1
       } else {
         break

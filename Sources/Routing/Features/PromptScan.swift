@@ -92,8 +92,11 @@ struct PromptScan {
     var wordBits = HashSketch()
     var numberBits = HashSketch()
     var nameBits = HashSketch()
-    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: length + 16) { folded in
+    // The folded text, and behind it the forms that make its shape, of which there are no more than bytes.
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 2 * length + 16) { folded in
       folded.initialize(repeating: 0)
+      let formStart = length + 16
+      var formEnd = formStart
       var foldedCount = 1
       folded[0] = Character.space
       var position = 0
@@ -103,7 +106,7 @@ struct PromptScan {
       var lastVisible: UInt8 = 0
       while position < length {
         let byte = text[position]
-        let kind = ByteKind.table[Int(byte)]
+        let kind = ByteKind(byte)
         if kind == .space {
           if byte == Character.newline {
             lines += 1
@@ -117,7 +120,7 @@ struct PromptScan {
               }
               optionLengths.append(end - position - 4)
               let first = text[position + 4]
-              if ByteKind.table[Int(first)] == .digit || first == UInt8(ascii: "$") || first == UInt8(ascii: "-") {
+              if ByteKind.isDigit(first) || first == UInt8(ascii: "$") || first == UInt8(ascii: "-") {
                 numericOptions += 1
               }
             }
@@ -147,26 +150,27 @@ struct PromptScan {
           var stem: UInt64 = 0
           while position < length {
             let letter = text[position]
-            guard ByteKind.table[Int(letter)] == .letter else { break }
+            guard ByteKind.isLetter(letter) else { break }
             let isUpper = letter &- 0x41 < 26
             let low = isUpper ? letter | 0x20 : letter
-            upper += isUpper ? 1 : 0
+            upper &+= isUpper ? 1 : 0
             folded[foldedCount] = low
-            foldedCount += 1
+            foldedCount &+= 1
             hash = (hash ^ UInt64(low)) &* 0x100_0000_01B3
             if letter >= 0x80 { voteForScript(letter, text[position + 1]) }
-            position += 1
-            if position - start == SubjectStems.length { stem = hash }
+            position &+= 1
+            if position &- start == SubjectStems.length { stem = hash }
           }
           let count = position - start
           if stem != 0 { voteForSubjects(stems.subjects(of: stem)) }
           uppercase += upper
           if text[start] &- 0x41 < 26 {
             if count > 1, upper == 1 { capitalised += 1 }
-            if lastVisible == UInt8(ascii: ",") || ByteKind.table[Int(lastVisible)] == .letter { nameBits.insert(hash) }
+            if lastVisible == UInt8(ascii: ",") || ByteKind.isLetter(lastVisible) { nameBits.insert(hash) }
             if upper == count, isExclusion(text, start, count) { isNegated = isNegated || inQuestion }
           }
-          note(hash, length: count, lexicon)
+          folded[formEnd] = note(hash, length: count, lexicon)
+          formEnd += 1
           wordBits.insert(hash)
         case .digit:
           let start = position
@@ -181,11 +185,15 @@ struct PromptScan {
           if value != value.rounded(.towardZero) { fractionalNumbers += 1 }
           largestNumber = max(largestNumber, value)
           smallestNumber = min(smallestNumber, value)
+          folded[formEnd] = ShapeCounter.number
+          formEnd += 1
           let hash = mixed(value.bitPattern)
           numberBits.insert(hash)
           wordBits.insert(hash)
         default:
           note(mark: byte, next: text[position + 1], inQuestion: inQuestion, &atBoundary)
+          folded[formEnd] = ShapeCounter.form(ofMark: byte)
+          formEnd += 1
           folded[foldedCount] = byte
           foldedCount += 1
           position += 1
@@ -202,6 +210,7 @@ struct PromptScan {
         foldedCount += 1
       }
       grams = GramCounter.count(folded, count: foldedCount)
+      ShapeCounter.append(UnsafeBufferPointer(rebasing: folded[formStart..<formEnd]), to: &grams)
     }
     distinctWords = wordBits.count
     distinctNumbers = numberBits.count

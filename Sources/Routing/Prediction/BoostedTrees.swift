@@ -31,16 +31,15 @@ package struct BoostedTrees: Sendable, Equatable {
   /// Where each tree's nodes begin.
   var roots: [Int32]
 
-  /// One model that predicts the mean of what `models` predict.
-  static func mean(of models: [BoostedTrees]) -> BoostedTrees {
-    let share = 1 / Float(max(1, models.count))
+  /// One model that predicts the weighted mean of what `models` predict.
+  static func mean(of models: [(trees: BoostedTrees, weight: Float)]) -> BoostedTrees {
     var mean = BoostedTrees(bias: 0, nodes: [], roots: [])
-    for model in models {
-      mean.bias += model.bias * share
+    for (model, weight) in models where weight > 0 {
+      mean.bias += model.bias * weight
       mean.roots += model.roots.map { $0 + Int32(mean.nodes.count) }
       mean.nodes += model.nodes.map {
         var node = $0
-        node.value *= share
+        node.value *= weight
         return node
       }
     }

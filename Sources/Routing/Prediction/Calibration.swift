@@ -6,7 +6,7 @@
 /// of Platt's scaling (1999), on cross-fitted predictions.
 struct Calibration: Sendable {
   private var means: [(prediction: Float, outcome: Float)] = []
-  private var slope: Float
+  private(set) var slope: Float
 
   /// The least-squares slope over every model's pairs, kept within 0 and 1: calibration takes back, it never exaggerates.
   init(_ models: [[(prediction: Float, outcome: Float)]]) {

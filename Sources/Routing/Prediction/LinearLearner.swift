@@ -23,41 +23,53 @@ package struct LinearModel: Sendable, Equatable {
 
   /// Fits labels by ridge regression: least squares with the penalty `penalty` · ‖w‖² on every weight but the bias.
   ///
+  /// With a curvature, the penalty is the one that it was made with, and grows in the directions that it holds: rows' inner
+  /// products are less by those of their components along them.
+  ///
   /// Solved by dual coordinate ascent (Shalev-Shwartz and Zhang, "Stochastic Dual Coordinate Ascent Methods for Regularized
   /// Loss Minimization", JMLR 14, 2013): exact steps, no step size, and a fixed number of passes in an order that
   /// `generator` fixes.
   static func fit(
-    _ rows: [TrainingRow], _ labels: [Float], penalty: Float, passes: Int, using generator: inout SeededGenerator
+    _ rows: [TrainingRow], _ labels: [Float], penalty: Float, passes: Int,
+    curvature: PriorCurvature? = nil, using generator: inout SeededGenerator
   ) -> LinearModel {
     let denseCount = rows.first?.dense.count ?? 0
     let bias = labels.isEmpty ? 0 : labels.reduce(0, +) / Float(labels.count)
     var gramWeights = [Float](repeating: 0, count: GramVector.bucketCount)
     var denseWeights = [Float](repeating: 0, count: denseCount)
+    let knownCount = rows.first?.known.count ?? 0
+    var knownWeights = [Float](repeating: 0, count: knownCount)
     var duals = [Float](repeating: 0, count: rows.count)
     var order = Array(rows.indices)
     gramWeights.withUnsafeMutableBufferPointer { grams in
       denseWeights.withUnsafeMutableBufferPointer { dense in
-        for _ in 0..<passes {
-          order.shuffle(using: &generator)
-          for index in order {
-            let row = rows[index]
-            var predicted: Float = 0
-            for position in row.grams.indices.indices {
-              predicted += grams[Int(row.grams.indices[position])] * row.grams.values[position]
+        knownWeights.withUnsafeMutableBufferPointer { known in
+          for _ in 0..<passes {
+            order.shuffle(using: &generator)
+            for index in order {
+              let row = rows[index]
+              var predicted: Float = 0
+              for position in row.grams.indices.indices {
+                predicted += grams[Int(row.grams.indices[position])] * row.grams.values[position]
+              }
+              for position in 0..<denseCount { predicted += dense[position] * row.dense[position] }
+              for position in 0..<knownCount { predicted -= known[position] * row.known[position] }
+              let residual = labels[index] - bias - predicted
+              let step = (residual - penalty * duals[index]) / (penalty + row.squaredLength)
+              duals[index] += step
+              for position in row.grams.indices.indices {
+                grams[Int(row.grams.indices[position])] += step * row.grams.values[position]
+              }
+              for position in 0..<denseCount { dense[position] += step * row.dense[position] }
+              for position in 0..<knownCount { known[position] += step * row.known[position] }
             }
-            for position in 0..<denseCount { predicted += dense[position] * row.dense[position] }
-            let residual = labels[index] - bias - predicted
-            let step = (residual - penalty * duals[index]) / (penalty + row.squaredLength)
-            duals[index] += step
-            for position in row.grams.indices.indices {
-              grams[Int(row.grams.indices[position])] += step * row.grams.values[position]
-            }
-            for position in 0..<denseCount { dense[position] += step * row.dense[position] }
           }
         }
       }
     }
-    return LinearModel(bias: bias, gramWeights: gramWeights, denseWeights: denseWeights)
+    var model = LinearModel(bias: bias, gramWeights: gramWeights, denseWeights: denseWeights)
+    curvature?.subtract(knownWeights, from: &model)
+    return model
   }
 }
 
@@ -66,8 +78,12 @@ struct TrainingRow: Sendable {
   var grams: GramVector
   /// Standardised measures.
   var dense: [Float]
-  /// ‖x‖² over both parts.
-  var squaredLength: Float
+  /// Its components along the directions that a prior holds; empty without one.
+  var known: [Float] = [] {
+    didSet { squaredLength = max(0, squaredLength - known.reduce(0) { $0 + $1 * $1 }) }
+  }
+  /// ‖x‖² over n-grams and measures, less that over what is known.
+  private(set) var squaredLength: Float
 
   init(grams: GramVector, dense: [Float]) {
     self.grams = grams

@@ -9,21 +9,12 @@ extension QualityPredictor {
   /// A model that is not known is passed over: its feedback is kept by the router until it is trained on.
   package mutating func learn(_ model: String, quality: Double, weight: Double, features: PromptFeatures) {
     guard let index = heads.firstIndex(where: { $0.model == model }) else { return }
-    let standardised = linearInput(features)
-    let row = TrainingRow(grams: rarity.weighted(features.grams), dense: standardised)
-    let predicted = heads[index].linear.predict(row.grams, standardised)
+    let row = row(features)
+    let predicted = heads[index].linear.predict(row.grams, row.dense)
     let rate = Self.learningRate * Float(max(0, min(1, weight)))
     let step =
       rate / (1 + Float(heads[index].updates) / 100).squareRoot()
       * (Float(max(0, min(1, quality))) - max(-1, min(2, predicted)))
-    heads[index].linear.bias += step / 2
-    let share = step / 2 / max(row.squaredLength, 0.1)
-    for position in row.grams.indices.indices {
-      heads[index].linear.gramWeights[Int(row.grams.indices[position])] += share * row.grams.values[position]
-    }
-    for position in 0..<min(standardised.count, heads[index].linear.denseWeights.count) {
-      heads[index].linear.denseWeights[position] += share * standardised[position]
-    }
-    heads[index].updates += 1
+    move(head: index, by: step / 2 / max(row.squaredLength, 0.1), along: row, constant: step / 2)
   }
 }

@@ -1,6 +1,6 @@
 extension QualityPredictor {
   /// The format that this version writes and reads. It changes with the layout, the measures and the hashing.
-  package static let formatVersion = 3
+  package static let formatVersion = 4
   /// Heads that a stored predictor may hold at most.
   static let headLimit = 1024
 
@@ -22,16 +22,7 @@ extension QualityPredictor {
     for frequency in rarity.frequencies { writer.append(frequency) }
     writer.append(UInt16(clamping: embeddingDimension))
     writer.append(UInt16(clamping: heads.count))
-    writer.append(UInt8(blend == nil ? 0 : 1))
-    if let blend {
-      writer.append(blend.prior.identity)
-      writer.append(blend.share)
-      writer.append(UInt16(clamping: blend.expert))
-      for match in blend.heads {
-        writer.append(UInt16(clamping: match.head))
-        writer.append(match.shift)
-      }
-    }
+    writer.append(priorShare)
     for head in heads {
       writer.append(head.model)
       writer.append(UInt32(clamping: head.examples))
@@ -82,7 +73,10 @@ extension QualityPredictor {
     guard Int(headCount) <= Self.headLimit else {
       throw .unreadablePredictor(reason: "expected at most \(Self.headLimit) models, found \(headCount)")
     }
-    let blend = try Self.blend(from: &reader, heads: Int(headCount))
+    let priorShare = try reader.float("prior's share")
+    guard (0...1).contains(priorShare) else {
+      throw .unreadablePredictor(reason: "prior's share: expected 0 to 1, found \(priorShare)")
+    }
     var heads: [Head] = []
     for _ in 0..<headCount {
       let model = try reader.text("model name")
@@ -107,33 +101,7 @@ extension QualityPredictor {
       standardisation: Standardisation(means: means, inverseDeviations: deviations, scale: scale),
       rarity: GramRarity(documents: Int(documents), frequencies: frequencies),
       embeddingDimension: Int(dimension),
-      heads: heads, blend: blend)
-  }
-
-  /// What the predictor is averaged with; nil where that is another prior than this program's.
-  private static func blend(from reader: inout PredictorReader, heads: Int) throws(RoutingError) -> PriorBlend? {
-    let hasBlend: UInt8 = try reader.integer("prior's presence")
-    guard hasBlend != 0 else { return nil }
-    let identity: UInt64 = try reader.integer("prior's identity")
-    let share = try reader.float("prior's share")
-    guard (0...1).contains(share) else {
-      throw .unreadablePredictor(reason: "prior's share: expected 0 to 1, found \(share)")
-    }
-    let expert: UInt16 = try reader.integer("prior's expert")
-    var matches: [PriorBlend.Match] = []
-    for _ in 0..<heads {
-      let head: UInt16 = try reader.integer("prior's head")
-      matches.append(PriorBlend.Match(head: Int(head), shift: try reader.float("prior's shift")))
-    }
-    guard let prior = RoutingPrior.builtIn, prior.identity == identity else { return nil }
-    guard prior.experts.indices.contains(Int(expert)) else {
-      throw .unreadablePredictor(reason: "prior's expert: expected below \(prior.experts.count), found \(expert)")
-    }
-    let known = prior.experts[Int(expert)].predictor.heads.count
-    guard matches.allSatisfy({ $0.head < known }) else {
-      throw .unreadablePredictor(reason: "prior's heads: expected below \(known)")
-    }
-    return PriorBlend(share: share, expert: Int(expert), heads: matches, prior: prior)
+      heads: heads, priorShare: priorShare)
   }
 
   private static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt64 {

@@ -1,7 +1,9 @@
+import Glibc
+
 extension QualityPredictor {
   /// How a predictor is trained; the defaults suit some hundreds to some ten thousands of records.
   package struct Training: Sendable, Equatable {
-    /// Ridge penalty for up to 350 records; it grows with their number beyond, so that the penalty a record stays.
+    /// Ridge penalty for up to 650 records; beyond, it grows faster than their number.
     package var penalty: Float = 1
     /// Passes over 5,000 records and more; fewer records, on which one pass does less, get more, at most eight times as many.
     package var passes = 12
@@ -18,14 +20,26 @@ extension QualityPredictor {
     package var treeShareHalf: Float = 2000
 
     package init() {}
+
+    /// The ridge penalty for so many labels.
+    func penalty(records: Int) -> Float { penalty * pow(max(1, Float(records) / 650), 1.5) }
+
+    /// Passes over so many labels.
+    func passes(records: Int) -> Int { passes * max(1, min(8, 5_000 / max(1, records))) }
+
+    /// The trees' weight in the average, from so many labels.
+    func treeShare(records: Int) -> Float {
+      let ratio = Float(records) / max(1, treeShareHalf)
+      return treeShare * ratio * ratio / (1 + ratio * ratio)
+    }
   }
 
   /// Trains on labelled records; the same records, settings and seed give the same predictor, bit for bit.
   ///
   /// Models with fewer than two records are left out.
   ///
-  /// - Parameter prior: what the predictor is averaged with, as far as it helps; it is left out where it was itself trained
-  ///   on more than one in a hundred of the records.
+  /// - Parameter prior: what is known beforehand; it takes part unless it was itself trained on more than one in a hundred of
+  ///   the records, or they contradict it.
   package static func train(
     on records: [RoutingRecord], settings: Training = Training(), seed: UInt64 = 1,
     prior: RoutingPrior? = RoutingPrior.builtIn
@@ -39,6 +53,14 @@ extension QualityPredictor {
     on examples: [(record: RoutingRecord, features: PromptFeatures)], settings: Training, seed: UInt64,
     prior: RoutingPrior?
   ) throws(RoutingError) -> QualityPredictor {
+    try trained(on: examples, settings: settings, seed: seed, prior: prior).predictor
+  }
+
+  /// The predictor, and the slope by which its linear parts were calibrated.
+  static func trained(
+    on examples: [(record: RoutingRecord, features: PromptFeatures)], settings: Training, seed: UInt64,
+    prior: RoutingPrior?
+  ) throws(RoutingError) -> (predictor: QualityPredictor, slope: Float) {
     var counts: [String: Int] = [:]
     for example in examples {
       for model in example.record.outcomes.keys { counts[model, default: 0] += 1 }
@@ -46,69 +68,56 @@ extension QualityPredictor {
     let models = counts.filter { $0.value >= 2 }.keys.sorted()
     guard !models.isEmpty else { throw .tooFewRecords(found: examples.count, needed: 2) }
     var generator = SeededGenerator(seed: seed)
-    let measures = examples.map(\.features.dense)
-    let standardisation = Standardisation(
-      of: measures, scale: settings.denseScale * min(1, 500 / Float(max(1, examples.count))))
-    let dimension = examples.first?.features.embedding.count ?? 0
-    let rarity = GramRarity(of: examples.map(\.features.grams))
-    var predictor = QualityPredictor(standardisation: standardisation, rarity: rarity, heads: [])
-    // Embeddings are used when every record has one, all of the same model.
-    if dimension <= embeddingLimit, examples.allSatisfy({ $0.features.embedding.count == dimension }) {
-      predictor.embeddingDimension = dimension
-    }
-    let rows = examples.map {
-      TrainingRow(grams: rarity.weighted($0.features.grams), dense: predictor.linearInput($0.features))
-    }
-    // Every row's fold is drawn once, so that all heads are cross-fitted on the same folds.
     let folds = Folds(count: examples.count, folds: settings.stackingFolds, using: &generator)
-    var linear: [LinearModel] = []
-    var crossFitted = [[Float]](repeating: [], count: examples.count)
-    for model in models {
-      let labelled = examples.indices.filter { examples[$0].record.outcomes[model] != nil }
-      let labels = examples.map { Float($0.record.outcomes[model] ?? 0) }
-      let penalty = settings.penalty * max(1, Float(labelled.count) / 350)
-      let passes = settings.passes * max(1, min(8, 5_000 / max(1, labelled.count)))
-      func fit(_ chosen: [Int]) -> LinearModel {
-        LinearModel.fit(
-          chosen.map { rows[$0] }, chosen.map { labels[$0] }, penalty: penalty, passes: passes,
-          using: &generator)
+    // Embeddings are used when every record has one, all of the same model.
+    let dimension = examples.first?.features.embedding.count ?? 0
+    let hasEmbeddings =
+      dimension <= embeddingLimit && examples.allSatisfy { $0.features.embedding.count == dimension }
+    let records = LinearStage.Records(
+      features: examples.map(\.features),
+      outcomes: examples.map { example in models.map { example.record.outcomes[$0].map(Float.init) } },
+      folds: folds, embeddingDimension: hasEmbeddings ? dimension : 0, headCount: models.count)
+    var stage = LinearStage(records, settings: settings, start: nil, using: &generator)
+    var start: PriorStart?
+    if let prior, knows(prior, examples) <= RoutingPrior.overlapLimit,
+      let found = PriorStart(prior, features: records.features, outcomes: records.outcomes),
+      !found.isContradicted(by: records.outcomes)
+    {
+      let guided = LinearStage(records, settings: settings, start: found, using: &generator)
+      if !stage.contradicts(guided, outcomes: records.outcomes) {
+        stage = guided
+        start = found
       }
-      let whole = fit(labelled)
-      for fold in 0..<folds.folds {
-        let partial = fit(labelled.filter { folds.assignment[$0] != fold })
-        for index in examples.indices where folds.assignment[index] == fold {
-          crossFitted[index].append(partial.predict(rows[index].grams, rows[index].dense))
-        }
-      }
-      linear.append(whole)
     }
-    calibrate(&linear, &crossFitted, models.map { model in examples.map { $0.record.outcomes[model].map(Float.init) } })
     var heads: [Head] = []
-    for (position, model) in models.enumerated() {
-      let labelled = examples.indices.filter { examples[$0].record.outcomes[model] != nil }
-      let labels = labelled.map { Float(examples[$0].record.outcomes[model] ?? 0) }
+    for (head, model) in models.enumerated() {
+      let labelled = examples.indices.filter { records.outcomes[$0][head] != nil }
+      let labels = labelled.map { records.outcomes[$0][head] ?? 0 }
+      let inputs = labelled.map { records.features[$0].dense + stage.crossFitted[$0] }
       var shape = settings.trees
       if labelled.count < 2000 { shape.smallestLeaf = max(5, shape.smallestLeaf / 2) }
-      let data = BoostedTrees.Binned(labelled.map { measures[$0] + crossFitted[$0] })
+      let data = BoostedTrees.Binned(inputs)
       // Several boosted runs that draw other columns agree better with each other's mean than with each other.
-      let runs = (0..<max(1, settings.treeRuns)).map { _ in
+      // An expert's own runs are as good as another.
+      let runs = (0..<(start == nil ? max(1, settings.treeRuns) : 1)).map { _ in
         BoostedTrees.fit(data, labels, shape: shape, using: &generator)
       }
-      let trees = BoostedTrees.mean(of: runs)
-      let ratio = Float(labelled.count) / max(1, settings.treeShareHalf)
-      let share = settings.treeShare * ratio * ratio / (1 + ratio * ratio)
+      var trees = BoostedTrees.mean(of: runs.map { ($0, 1 / Float(runs.count)) })
+      var treeShare = settings.treeShare(records: labelled.count)
+      if let start {
+        trees = start.trees(trees, head: head, inputs: inputs, labels: labels)
+        let known = start.expert.predictor.heads[start.matches[head]].treeShare
+        treeShare += (known - treeShare) * start.share(of: labels.count)
+      }
       heads.append(
         Head(
-          model: model, examples: labelled.count, updates: 0, linear: linear[position], trees: trees,
-          treeShare: share))
+          model: model, examples: labelled.count, updates: 0, linear: stage.models[head], trees: trees,
+          treeShare: treeShare))
     }
-    predictor.heads = heads
-    if let prior, knows(prior, examples) <= PriorBlend.overlapLimit {
-      predictor.blend = PriorBlend.fit(
-        prior, features: examples.map(\.features), own: crossFitted,
-        outcomes: examples.map { example in models.map { example.record.outcomes[$0].map(Float.init) } })
-    }
-    return predictor
+    let predictor = QualityPredictor(
+      standardisation: stage.standardisation, rarity: stage.rarity, embeddingDimension: records.embeddingDimension,
+      heads: heads, priorShare: start?.share(of: examples.count) ?? 0)
+    return (predictor, stage.slope)
   }
 
   /// The share of the records that a prior was trained on, 0 to 1.
@@ -117,20 +126,6 @@ extension QualityPredictor {
   ) -> Double {
     let known = examples.count { prior.hasSeen($0.record.prompt) }
     return Double(known) / Double(max(1, examples.count))
-  }
-
-  /// Takes back what the linear parts claim beyond what their cross-fitted predictions bear out, all by the same factor.
-  private static func calibrate(
-    _ linear: inout [LinearModel], _ crossFitted: inout [[Float]], _ outcomes: [[Float?]]
-  ) {
-    let pairs = linear.indices.map { head in
-      crossFitted.indices.compactMap { row in outcomes[head][row].map { (crossFitted[row][head], $0) } }
-    }
-    let calibration = Calibration(pairs)
-    for head in linear.indices {
-      calibration.apply(to: &linear[head], head: head)
-      for row in crossFitted.indices { crossFitted[row][head] = calibration.apply(crossFitted[row][head], head: head) }
-    }
   }
 }
 

@@ -17,15 +17,27 @@ package struct QualityPredictor: Sendable, Equatable {
     var treeShare: Float
   }
 
-  var standardisation: Standardisation
+  let standardisation: Standardisation
   /// What n-grams weigh.
-  var rarity: GramRarity
+  let rarity: GramRarity
   /// Components of the embeddings it was trained with; 0 for none.
-  var embeddingDimension = 0
+  let embeddingDimension: Int
   /// Ordered by model name.
-  var heads: [Head]
-  /// How the built-in prior takes part; nil where it does not.
-  package internal(set) var blend: PriorBlend?
+  private(set) var heads: [Head]
+  /// The share of the prior's labels among all that stand behind it, 0 to 1; 0 where the prior took no part.
+  package let priorShare: Float
+  private var layout: PredictorLayout
+
+  init(
+    standardisation: Standardisation, rarity: GramRarity, embeddingDimension: Int, heads: [Head], priorShare: Float
+  ) {
+    self.standardisation = standardisation
+    self.rarity = rarity
+    self.embeddingDimension = embeddingDimension
+    self.heads = heads
+    self.priorShare = priorShare
+    layout = PredictorLayout(heads, rarity: rarity, inputs: DenseMeasures.count + heads.count)
+  }
 
   /// The models it knows, in order of name.
   package var models: [String] { heads.map(\.model) }
@@ -48,18 +60,16 @@ package struct QualityPredictor: Sendable, Equatable {
   /// The estimates for every known model, in order of name.
   package func estimates(for features: PromptFeatures) -> [Estimate] {
     let parts = parts(for: features)
-    let guesses = blend?.guesses(for: features)
     return heads.indices.map { index in
       let head = heads[index]
-      var probability = Self.mean(parts.linear[index], parts.trees[index], head.treeShare)
-      if let guesses, let blend { probability = blend.average(probability, guesses, head: index) }
+      let probability = Self.mean(parts.linear[index], parts.trees[index], head.treeShare)
       return Estimate(
         model: head.model, probability: Double(Self.clamped(probability)), linear: Double(parts.linear[index]),
         trees: Double(parts.trees[index]), examples: head.examples + head.updates)
     }
   }
 
-  /// Every head's own prediction, neither clamped nor averaged with a prior.
+  /// Every head's prediction, not clamped.
   func rawEstimates(for features: PromptFeatures) -> [Float] {
     let parts = parts(for: features)
     return heads.indices.map { Self.mean(parts.linear[$0], parts.trees[$0], heads[$0].treeShare) }
@@ -67,15 +77,37 @@ package struct QualityPredictor: Sendable, Equatable {
 
   private func parts(for features: PromptFeatures) -> (linear: [Float], trees: [Float]) {
     let standardised = linearInput(features)
-    let products = rarity.products(features.grams, heads.map(\.linear.gramWeights))
+    let products = layout.products(features.grams)
     let linear = heads.indices.map { heads[$0].linear.predict(product: products[$0], standardised) }
-    let input = features.dense + linear
-    return (linear, heads.map { $0.treeShare > 0 ? $0.trees.predict(input) : 0 })
+    let trees = (features.dense + linear).withUnsafeBufferPointer { input in
+      heads.indices.map { head in
+        heads[head].treeShare > 0 ? layout.trees(head: head, bias: heads[head].trees.bias, input) : 0
+      }
+    }
+    return (linear, trees)
+  }
+
+  /// Moves one head's linear part by `step` times a row, and its constant by `constant`, and counts that.
+  mutating func move(head: Int, by step: Float, along row: TrainingRow, constant: Float) {
+    heads[head].linear.bias += constant
+    for (bucket, value) in zip(row.grams.indices, row.grams.values) {
+      heads[head].linear.gramWeights[Int(bucket)] += step * value
+      layout.setWeight(heads[head].linear.gramWeights[Int(bucket)], bucket: Int(bucket), head: head)
+    }
+    for position in 0..<min(row.dense.count, heads[head].linear.denseWeights.count) {
+      heads[head].linear.denseWeights[position] += step * row.dense[position]
+    }
+    heads[head].updates += 1
   }
 
   /// P(good answer) of one model, or nil when the predictor does not know it.
   package func probability(of model: String, for features: PromptFeatures) -> Double? {
     estimates(for: features).first { $0.model == model }?.probability
+  }
+
+  /// A request as the linear parts are trained on it.
+  func row(_ features: PromptFeatures) -> TrainingRow {
+    TrainingRow(grams: rarity.weighted(features.grams), dense: linearInput(features))
   }
 
   /// What the linear parts read besides n-grams: standardised measures, then the embedding.

@@ -4,8 +4,8 @@ internal import CRoutingPrior
 /// fared on them, learned beforehand and shipped with the program.
 ///
 /// It has one expert a subject (a set of outcomes), each with a head `weak` and a head `strong`, and a gate that tells which
-/// subject a request belongs to. A predictor trained on a user's own labels is averaged with the expert of their subject, as
-/// far as it agrees with them: see ``PriorBlend``.
+/// subject a request belongs to. A predictor that is trained on a user's own labels starts from the expert of their subject, unless
+/// they contradict it.
 package struct RoutingPrior: Sendable, Equatable {
   /// What was learned from one set of outcomes.
   package struct Expert: Sendable, Equatable {
@@ -13,24 +13,21 @@ package struct RoutingPrior: Sendable, Equatable {
     package var subject: String
     /// Its predictor, with the heads `weak` and `strong`.
     package var predictor: QualityPredictor
-
-    /// What was learned from the outcomes of `subject`.
-    package init(subject: String, predictor: QualityPredictor) {
-      self.subject = subject
-      self.predictor = predictor
-    }
+    /// The slope by which the predictor's linear parts were calibrated, above 0 to 1.
+    var slope: Float
+    /// How firmly its labels hold its linear weights.
+    var curvature: PriorCurvature
   }
+
+  /// The share of training records that the prior may know already: beyond it, its agreement with them says nothing.
+  static let overlapLimit = 0.01
 
   /// Ordered by subject.
   package let experts: [Expert]
   /// Its heads are the subjects; each predicts whether a request belongs to it.
-  var gate: QualityPredictor { gates[0] }
-  /// One gate, on the heap: a predictor can hold a prior.
-  private let gates: [QualityPredictor]
+  let gate: QualityPredictor
   /// Hashes of the prompts that it was trained on, in ascending order.
   let seen: [UInt32]
-  /// Tells one prior from another: predictors are stored with the identity of the prior that they are averaged with.
-  package let identity: UInt64
 
   /// The prior that the program was built with; nil where its file does not belong to this version.
   package static let builtIn: RoutingPrior? = {
@@ -42,18 +39,25 @@ package struct RoutingPrior: Sendable, Equatable {
   ///
   /// - Throws: `tooFewRecords` for a set without enough outcomes of both models.
   package static func train(
-    on sets: [(subject: String, records: [RoutingRecord])], seed: UInt64 = 1
+    on sets: [(subject: String, records: [RoutingRecord])], settings: QualityPredictor.Training = RoutingPrior.exhaustive,
+    curvature: PriorCurvature.Shape = PriorCurvature.Shape(), seed: UInt64 = 1
   ) throws(RoutingError) -> RoutingPrior {
     let sets = sets.sorted { $0.subject < $1.subject }
     var experts: [Expert] = []
     var membership: [RoutingRecord] = []
     var seen = Set<UInt32>()
     for set in sets {
-      let predictor = try QualityPredictor.train(on: set.records, seed: seed, prior: nil)
+      let examples = set.records.map { (record: $0, features: PromptFeatures($0.prompt)) }
+      let (predictor, slope) = try QualityPredictor.trained(on: examples, settings: settings, seed: seed, prior: nil)
       guard predictor.models.contains(RoutingRecord.weak), predictor.models.contains(RoutingRecord.strong) else {
         throw .tooFewRecords(found: 0, needed: 2)
       }
-      experts.append(Expert(subject: set.subject, predictor: predictor))
+      experts.append(
+        Expert(
+          subject: set.subject, predictor: predictor, slope: slope > 0 ? slope : 1,
+          curvature: PriorCurvature(
+            of: examples.map { predictor.row($0.features) }, penalty: settings.penalty(records: examples.count),
+            shape: curvature)))
       for record in set.records {
         seen.insert(promptHash(record.prompt))
         membership.append(
@@ -62,13 +66,20 @@ package struct RoutingPrior: Sendable, Equatable {
             outcomes: Dictionary(uniqueKeysWithValues: sets.map { ($0.subject, $0.subject == set.subject ? 1 : 0) })))
       }
     }
-    var plain = QualityPredictor.Training()
+    var plain = settings
     plain.trees.trees = 1
     plain.treeRuns = 1
     plain.treeShare = 0
     return RoutingPrior(
       experts: experts, gate: try QualityPredictor.train(on: membership, settings: plain, seed: seed, prior: nil),
       seen: seen.sorted())
+  }
+
+  /// Weights that others start from are worth more passes.
+  package static var exhaustive: QualityPredictor.Training {
+    var settings = QualityPredictor.Training()
+    settings.passes *= 4
+    return settings
   }
 
   /// How well a request fits each expert's subject: above 0, in the order of the experts.
@@ -98,16 +109,7 @@ package struct RoutingPrior: Sendable, Equatable {
 
   init(experts: [Expert], gate: QualityPredictor, seen: [UInt32]) {
     self.experts = experts
-    gates = [gate]
+    self.gate = gate
     self.seen = seen
-    identity = Self.identity(of: experts, gate)
-  }
-
-  private static func identity(of experts: [Expert], _ gate: QualityPredictor) -> UInt64 {
-    var hash = mixed(UInt64(experts.count))
-    for predictor in experts.map(\.predictor) + [gate] {
-      for byte in predictor.encoded().suffix(8) { hash = mixed(hash ^ UInt64(byte)) }
-    }
-    return hash
   }
 }

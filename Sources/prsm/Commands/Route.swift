@@ -10,7 +10,7 @@ struct Route: AsyncParsableCommand {
     abstract: "Learn which model is good enough for a request, and judge how well that works.",
     discussion: """
       FILE has one JSON object a line, gzipped or not: `prompt` with `weak_correct` and `strong_correct`, or with \
-      `outcomes`, a map from model to quality from 0 to 1.
+      `outcomes`, a map from model to quality from 0 to 1, and perhaps with the prompt's `embedding`, a list of numbers.
 
       EXAMPLES
         prsm route explain 'Prove that there are infinitely many primes.'
@@ -101,7 +101,7 @@ struct RouteEvaluate: AsyncParsableCommand {
       "a decision, p99         \(Decimals.text(evaluation.decisionP99Microseconds, 1)) µs",
       evaluation.priorOverlap > 0 && evaluation.priorShare == 0
         ? "built-in prior          left out: it was trained on \(evaluation.priorOverlap) of these records"
-        : "built-in prior          \(Decimals.text(evaluation.priorShare * 100, 0)) % of every prediction",
+        : "built-in prior          \(Decimals.text(evaluation.priorShare * 100, 0)) % of the labels behind every prediction",
     ]
     return lines.joined(separator: "\n")
   }

@@ -3,7 +3,7 @@ import ModelInterface
 import Routing
 
 /// Labelled outcomes: one JSON object a line, with `prompt` and either `weak_correct` and `strong_correct`, or `outcomes`,
-/// a map from model to quality in 0…1. Other members, such as a domain, are not read.
+/// a map from model to quality in 0…1. It may have an `embedding` of the prompt. Other members, such as a domain, are not read.
 enum OutcomeFile {
   /// A file of more records than this is refused.
   static let maximumRecords = 2_000_000
@@ -31,6 +31,7 @@ enum OutcomeFile {
     guard let prompt = value["prompt"]?.string else {
       throw .usage("\(place): expected `prompt`, a text; found \(value["prompt"]?.kind ?? "nothing")")
     }
+    let embedding = try embedding(value["embedding"], place: place)
     if let outcomes = value["outcomes"]?.object {
       var qualities: [String: Double] = [:]
       for (model, quality) in outcomes.members {
@@ -39,12 +40,22 @@ enum OutcomeFile {
         }
         qualities[model] = quality
       }
-      return RoutingRecord(prompt: prompt, outcomes: qualities)
+      return RoutingRecord(prompt: prompt, outcomes: qualities, embedding: embedding)
     }
     guard let weak = truth(value["weak_correct"]), let strong = truth(value["strong_correct"]) else {
       throw .usage("\(place): expected `weak_correct` and `strong_correct`, or `outcomes`")
     }
-    return RoutingRecord(prompt: prompt, weakCorrect: weak, strongCorrect: strong)
+    var record = RoutingRecord(prompt: prompt, weakCorrect: weak, strongCorrect: strong)
+    record.embedding = embedding
+    return record
+  }
+
+  private static func embedding(_ value: JSONValue?, place: String) throws(CommandFailure) -> [Float]? {
+    guard let value else { return nil }
+    guard case .array(let elements) = value, elements.allSatisfy({ $0.double != nil }) else {
+      throw .usage("\(place): expected `embedding`, a list of numbers; found \(value.kind)")
+    }
+    return elements.map { Float($0.double ?? 0) }
   }
 
   private static func truth(_ value: JSONValue?) -> Bool? {
