@@ -33,9 +33,10 @@ import Testing
 
   @Test func theSameSeedTrainsTheSamePredictor() throws {
     let records = Self.records(200, seed: 2)
-    let first = try QualityPredictor.train(on: records, seed: 5)
-    #expect(try QualityPredictor.train(on: records, seed: 5) == first)
-    #expect(try QualityPredictor.train(on: records, seed: 6) != first)
+    let quick = RoutingPriorTests.quick
+    let first = try QualityPredictor.train(on: records, settings: quick, seed: 5)
+    #expect(try QualityPredictor.train(on: records, settings: quick, seed: 5) == first)
+    #expect(try QualityPredictor.train(on: records, settings: quick, seed: 6) != first)
   }
 
   @Test func feedbackMovesThePredictionOfSuchRequests() throws {
@@ -73,12 +74,12 @@ import Testing
   }
 
   @Test func aStoredPredictorIsReadBackEqual() throws {
-    let predictor = try QualityPredictor.train(on: Self.records(300, seed: 4))
+    let predictor = try QualityPredictor.train(on: Self.records(300, seed: 4), settings: RoutingPriorTests.quick)
     #expect(try QualityPredictor(decoding: predictor.encoded()) == predictor)
   }
 
   @Test func anyDamageToAStoredPredictorIsNoticed() throws {
-    let bytes = try QualityPredictor.train(on: Self.records(100, seed: 5)).encoded()
+    let bytes = try QualityPredictor.train(on: Self.records(100, seed: 5), settings: RoutingPriorTests.quick).encoded()
     var generator = SeededGenerator(seed: 9)
     for _ in 0..<50 {
       var damaged = bytes
@@ -91,7 +92,7 @@ import Testing
   }
 
   @Test func anotherVersionIsNamed() throws {
-    var bytes = try QualityPredictor.train(on: Self.records(100, seed: 6)).encoded()
+    var bytes = try QualityPredictor.train(on: Self.records(100, seed: 6), settings: RoutingPriorTests.quick).encoded()
     bytes[8] = 99
     #expect(throws: RoutingError.unsupportedVersion(found: 99, supported: QualityPredictor.formatVersion)) {
       try QualityPredictor(decoding: bytes)

@@ -254,6 +254,7 @@ final class FailingStore: UsageStore {
       var use = MeteredUse.finished("strong", prompt: 10, completion: 1 << 30)
       use.parts[0].seen = seen
       await lied.settle(use)
+      clock.advance(by: .seconds(1))
     }
     let honest = try #require(await meter.decide(.sample()).grant)
     var use = MeteredUse.finished("strong", prompt: 10, completion: 500)
