@@ -231,34 +231,45 @@ struct PeerAnswer {
       else { return unread(call) }
     }
     var own = Transcript()
-    var frame: InferenceFrame? = call.first
-    var last = ContinuousClock.now
-    var gap = Duration.milliseconds(100)
+    let isReplayed = replay != nil
     do throws(PeerError) {
-      while let current = frame {
-        switch current {
-        case .events(let events):
-          for event in events {
-            own.add(event)
-            guard try await deliver(event, &replay) else { return unread(call) }
-            guard said.size <= asker.options.answerSize else { return endless(call) }
-          }
-        case .finished(let completion, let receipt):
-          await end(call, completion, receipt, own, replayed: replay != nil, before: before)
-          return .finished
-        case .failed(let error): return .broke(.refused(error))
-        default: throw PeerError(.violation, "\(call.peer) sent a frame that is no answer")
-        }
-        gap = (gap * 7 + (ContinuousClock.now - last)) / 8
-        last = ContinuousClock.now
-        call.stream.setDeadline(min(deadline, last + max(asker.options.stallTime, gap * 20)))
-        frame = try await call.reader.next()
+      // Between the wire and the reader of the answer there is one change of thread.
+      let (ending, end) = try await withTaskExecutorPreference(call.stream.executor) { () async throws(PeerError) in
+        try await follow(&call, &own, &replay)
       }
-      throw PeerError(.closed, "\(call.peer) broke off")
+      if let end { await self.end(call, end.completion, end.receipt, own, replayed: isReplayed, before: before) }
+      return ending
     } catch {
       call.stream.reset()
       return error.code == .cancelled ? .unread : .broke(.broken(error))
     }
+  }
+
+  /// Passes on what a peer says until its answer ends, one way or another.
+  private mutating func follow(
+    _ call: inout PeerCall, _ own: inout Transcript, _ replay: inout ReplayFilter?
+  ) async throws(PeerError) -> (Ending, (completion: Completion, receipt: [UInt8])?) {
+    var frame: InferenceFrame? = call.first
+    var last = ContinuousClock.now
+    var gap = Duration.milliseconds(100)
+    while let current = frame {
+      switch current {
+      case .events(let events):
+        for event in events {
+          own.add(event)
+          guard try await deliver(event, &replay) else { return (unread(call), nil) }
+          guard said.size <= asker.options.answerSize else { return (endless(call), nil) }
+        }
+      case .finished(let completion, let receipt): return (.finished, (completion, receipt))
+      case .failed(let error): return (.broke(.refused(error)), nil)
+      default: throw PeerError(.violation, "\(call.peer) sent a frame that is no answer")
+      }
+      gap = (gap * 7 + (ContinuousClock.now - last)) / 8
+      last = ContinuousClock.now
+      call.stream.setDeadline(min(deadline, last + max(asker.options.stallTime, gap * 20)))
+      frame = try await call.reader.next()
+    }
+    throw PeerError(.closed, "\(call.peer) broke off")
   }
 
   /// Ends an answer that goes beyond ``AskingOptions/answerSize``.

@@ -68,6 +68,8 @@ final class Connection: @unchecked Sendable {
   private static let maximumHandshakeMessage = 8 << 10
 
   let eventLoop: any EventLoop
+  /// The same for tasks that pass on what the connection's streams bring.
+  let executor: EventLoopExecutor
   let terms: ConnectionTerms
   let startedAt = ContinuousClock.now
   let counters = ConnectionCounters()
@@ -94,6 +96,7 @@ final class Connection: @unchecked Sendable {
 
   init(eventLoop: any EventLoop, terms: ConnectionTerms) {
     self.eventLoop = eventLoop
+    self.executor = EventLoopExecutor(eventLoop)
     self.terms = terms
     self.session = YamuxSession(isInitiator: terms.isInitiator, limits: terms.limits)
   }

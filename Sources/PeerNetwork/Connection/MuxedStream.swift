@@ -35,7 +35,10 @@ package final class MuxedStream: PeerStream, @unchecked Sendable {
     var failure: PeerError?
     var reader: CheckedContinuation<Void, Never>?
     var writers: [CheckedContinuation<Void, Never>] = []
-    var deadline: Scheduled<Void>?
+    var deadline: ContinuousClock.Instant?
+    /// Fires at the deadline or before; in the latter case it is set anew. So a deadline that moves with every piece costs
+    /// no timer for each.
+    var timer: (scheduled: Scheduled<Void>, at: ContinuousClock.Instant)?
     var protocolName = ""
     var traffic: ProtocolTraffic?
     /// Called once when the stream has ended on both sides or failed.
@@ -58,7 +61,11 @@ package final class MuxedStream: PeerStream, @unchecked Sendable {
   }
 
   /// What came and nobody read is held no longer.
-  deinit { connection.terms.memory.give(state.withLock { $0.inputBytes }) }
+  deinit {
+    let (held, timer) = state.withLock { ($0.inputBytes, $0.timer) }
+    connection.terms.memory.give(held)
+    timer?.scheduled.cancel()
+  }
 
   package var peer: PeerID {
     guard let peer = connection.peer else { preconditionFailure("streams exist on authenticated connections alone") }
@@ -66,6 +73,7 @@ package final class MuxedStream: PeerStream, @unchecked Sendable {
   }
 
   package var isLimited: Bool { connection.terms.isLimited }
+  package var executor: (any TaskExecutor)? { connection.executor }
   package var protocolName: String { state.withLock { $0.protocolName } }
   package var remoteAddress: Multiaddr { connection.terms.remote }
 
@@ -250,24 +258,43 @@ package final class MuxedStream: PeerStream, @unchecked Sendable {
   }
 
   package func setDeadline(_ deadline: ContinuousClock.Instant?) {
-    let timer = deadline.map { deadline in
-      connection.eventLoop.scheduleTask(in: TimeAmount(max(.zero, deadline - ContinuousClock.now))) { [weak self] in
-        guard let self else { return }
-        abandon(PeerError(.timedOut, "\(protocolName): no answer within the deadline"))
-      }
+    let replaced = state.withLock { state -> Scheduled<Void>? in
+      guard !state.isOver else { return nil }
+      state.deadline = deadline
+      guard let deadline, state.timer.map({ $0.at > deadline }) ?? true else { return nil }
+      defer { setTimer(deadline, &state) }
+      return state.timer?.scheduled
     }
-    let old = state.withLock { state in
-      defer { state.deadline = timer }
-      return state.deadline
+    replaced?.cancel()
+  }
+
+  private func setTimer(_ deadline: ContinuousClock.Instant, _ state: inout State) {
+    let wait = TimeAmount(max(.zero, deadline - ContinuousClock.now))
+    let scheduled = connection.eventLoop.scheduleTask(in: wait) { [weak self] in
+      guard let self else { return }
+      timerFired(deadline)
     }
-    old?.cancel()
+    state.timer = (scheduled, deadline)
+  }
+
+  private func timerFired(_ instant: ContinuousClock.Instant) {
+    let isDue = state.withLock { state -> Bool in
+      // One that another has replaced says nothing.
+      guard let timer = state.timer, timer.at == instant else { return false }
+      state.timer = nil
+      guard let deadline = state.deadline else { return false }
+      if deadline <= instant || deadline <= ContinuousClock.now { return true }
+      setTimer(deadline, &state)
+      return false
+    }
+    if isDue { abandon(PeerError(.timedOut, "\(protocolName): no answer within the deadline")) }
   }
 
   /// False where the stream had failed or ended before.
   @discardableResult
   func fail(_ reason: PeerError) -> Bool {
     let (isFirst, freed, wake, onEnd) = state.withLock { state in
-      guard state.failure == nil, !state.isOver else {
+      guard !state.isOver else {
         return (false, 0, [CheckedContinuation<Void, Never>](), EndAction?.none)
       }
       state.failure = reason
@@ -276,7 +303,6 @@ package final class MuxedStream: PeerStream, @unchecked Sendable {
       state.inputBytes = 0
       state.output.removeAll()
       state.outputBytes = 0
-      state.deadline?.cancel()
       state.deadline = nil
       return (true, freed, state.takeWaiters(), state.onEnd.take())
     }
@@ -383,12 +409,4 @@ extension MuxedStream.State {
     if let reader = reader.take() { waiters.append(reader) }
     return waiters
   }
-}
-
-/// What the other side says when it agrees to a protocol that this side took for granted.
-struct OptimisticAnswer: Sendable {
-  let name: String
-
-  /// The header and the name, as they travel.
-  var bytes: [UInt8] { Multistream.message(Multistream.header) + Multistream.message(name) }
 }

@@ -15,6 +15,11 @@ package protocol PeerStream: AnyObject, Sendable {
   /// Whether it runs over a relay that limits bytes and time.
   var isLimited: Bool { get }
 
+  /// Where the stream's bytes come and go; nil where no place is better than another. A task that does little but pass on
+  /// what comes spares two changes of thread for each piece by running there (`withTaskExecutorPreference`); one that
+  /// computes, or waits for a disk, holds up every other stream of the connection.
+  var executor: (any TaskExecutor)? { get }
+
   /// Waits for bytes and gives at most `maximum` of them; nil at the other side's end. Never empty.
   ///
   /// - Throws: `.reset`, `.closed`, `.timedOut`, `.cancelled`.
@@ -56,6 +61,8 @@ package protocol PeerStream: AnyObject, Sendable {
 }
 
 extension PeerStream {
+  package var executor: (any TaskExecutor)? { nil }
+
   package func readExactly(_ count: Int) async throws(PeerError) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(count)
