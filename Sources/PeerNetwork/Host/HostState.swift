@@ -31,10 +31,40 @@ struct HostState {
   var history = DialHistory()
   var observed = ObservedAddresses()
   var recordSequence: UInt64
-  /// Callers that were let go before they proved who they are, since the last line in the log.
-  var strangers = 0
-  var strangersLogged: ContinuousClock.Instant?
+  /// Lines in the log about callers that were let go before they proved who they are.
+  var strangers = LogPace(perSecond: 1)
+  /// And about peers that broke a protocol's rules.
+  var offenders = LogPace(perSecond: 8)
   var isStopped = false
+
+  /// Tells everybody. Behind the lock, as what happened is changed behind it: so all hear of things in their order.
+  func publish(_ event: PeerEvent) { for subscriber in subscribers.values { subscriber.yield(event) } }
+}
+
+/// How many lines a second the log may have of one thing.
+package struct LogPace {
+  private let perSecond: Int
+  private var second: ContinuousClock.Instant?
+  private var lines = 0
+  /// Happened since the last line.
+  private var untold = 0
+
+  package init(perSecond: Int) { self.perSecond = perSecond }
+
+  /// It has happened once more.
+  ///
+  /// - Returns: for how many times a line stands that is written now; nil where none is.
+  package mutating func count(at now: ContinuousClock.Instant) -> Int? {
+    untold += 1
+    if second.map({ now - $0 >= .seconds(1) }) ?? true {
+      second = now
+      lines = 0
+    }
+    guard lines < perSecond else { return nil }
+    lines += 1
+    defer { untold = 0 }
+    return untold
+  }
 }
 
 /// What was tried to reach peers, for `prsm peers why`. The oldest peers are forgotten first.

@@ -111,19 +111,19 @@ extension LibP2PHost {
     {
       addresses = record.addresses
     }
-    let isConnected = state.withLock { state in
-      guard state.connections[peer] != nil else { return false }
+    guard state.withLock({ $0.connections[peer] != nil }) else { return }
+    // Whoever hears of the peer finds them there.
+    book.add(addresses, of: peer, for: .seconds(3_600))
+    state.withLock { state in
+      guard state.connections[peer] != nil else { return }
       var merged = message
       // A push says only what has changed.
       if merged.protocols.isEmpty { merged.protocols = state.identified[peer]?.protocols ?? [] }
       if merged.agentVersion == nil { merged.agentVersion = state.identified[peer]?.agentVersion }
       state.identified[peer] = merged
-      return true
+      if let observed = message.observedAddress { state.publish(.observed(observed, by: peer)) }
+      state.publish(.identified(peer, protocols: Set(merged.protocols)))
     }
-    guard isConnected else { return }
-    book.add(addresses, of: peer, for: .seconds(3_600))
-    if let observed = message.observedAddress { publish(.observed(observed, by: peer)) }
-    publish(.identified(peer, protocols: protocols(of: peer)))
   }
 
   /// Tells connected peers that this node speaks or listens otherwise than before.

@@ -99,74 +99,63 @@ extension LibP2PHost {
   /// Counts a connection that has proven who it is; the reason where there is no room.
   private func register(_ connection: Connection) -> PeerError? {
     guard let peer = connection.peer else { return PeerError(.unauthenticated, "no identity") }
-    let result = state.withLock { state -> Result<Bool, PeerError> in
+    if connection.terms.isInitiator, !connection.terms.isLimited { book.proved(connection.terms.remote, of: peer) }
+    let refusal = state.withLock { state -> PeerError? in
       state.pending[ObjectIdentifier(connection)] = nil
-      if state.isStopped { return .failure(PeerError(.closed, "this node stops")) }
-      if let refusal = state.count.admit(peer, inbound: !connection.terms.isInitiator) { return .failure(refusal) }
+      if state.isStopped { return PeerError(.closed, "this node stops") }
+      if let refusal = state.count.admit(peer, inbound: !connection.terms.isInitiator) { return refusal }
       state.connections[peer, default: []].append(connection)
-      return .success(state.connections[peer]?.count == 1)
-    }
-    switch result {
-    case .failure(let refusal): return refusal
-    case .success(let isFirst):
-      if connection.terms.isInitiator, !connection.terms.isLimited { book.proved(connection.terms.remote, of: peer) }
-      logger.debug(
-        "connected",
-        metadata: [
-          "peer": "\(peer)", "remote": "\(connection.terms.remote)", "inbound": "\(!connection.terms.isInitiator)",
-        ])
-      if isFirst { publish(.connected(peer)) }
-      // Bridges from the event loop; ends with the connection or its deadline.
-      Task { await self.identify(connection) }
+      if state.connections[peer]?.count == 1 { state.publish(.connected(peer)) }
       return nil
     }
+    if let refusal { return refusal }
+    logger.debug(
+      "connected",
+      metadata: [
+        "peer": "\(peer)", "remote": "\(connection.terms.remote)", "inbound": "\(!connection.terms.isInitiator)",
+      ])
+    // Bridges from the event loop; ends with the connection or its deadline.
+    Task { await self.identify(connection) }
+    return nil
   }
 
   private func unregister(_ connection: Connection, _ reason: PeerError) {
     let key = ObjectIdentifier(connection)
     let peer = connection.peer
-    let wasLast = state.withLock { state -> Bool in
+    state.withLock { state in
       state.pending[key] = nil
       if connection.terms.isAccepted { state.count.release(from: connection.terms.remote) }
       guard let peer, var known = state.connections[peer], let index = known.firstIndex(where: { $0 === connection })
-      else { return false }
+      else { return }
       known.remove(at: index)
       state.connections[peer] = known.isEmpty ? nil : known
       state.count.release(peer, inbound: !connection.terms.isInitiator)
-      if known.isEmpty { state.identified[peer] = nil }
-      return known.isEmpty
+      guard known.isEmpty else { return }
+      state.identified[peer] = nil
+      state.publish(.disconnected(peer, reason: reason.detail))
     }
     let metadata: Logger.Metadata = [
       "peer": "\(peer.map(\.description) ?? "unknown")", "remote": "\(connection.terms.remote)",
       "reason": "\(reason.detail)",
     ]
-    if reason.isPeersFault {
-      logger.notice("disconnected a peer that broke the protocol", metadata: metadata)
-    } else if peer == nil, !connection.terms.isInitiator {
-      noteStranger(reason, metadata)
+    if peer == nil, !connection.terms.isInitiator {
+      note("let go of callers that did not prove who they are", metadata, pace: \.strangers)
+    } else if reason.isPeersFault {
+      note("disconnected a peer that broke the protocol", metadata, pace: \.offenders)
     } else {
       logger.debug("disconnected", metadata: metadata)
     }
     guard let peer else { return }
     note(peer, connection.terms.remote, "disconnected: \(reason.detail)", succeeded: false)
-    if wasLast { publish(.disconnected(peer, reason: reason.detail)) }
   }
 
-  /// Logs a caller that left or was let go before it said who it is: the first, and then one line a second that says how many
-  /// there were, so that a crowd does not fill the log.
-  private func noteStranger(_ reason: PeerError, _ metadata: Logger.Metadata) {
-    let now = ContinuousClock.now
-    let count = state.withLock { state -> Int? in
-      state.strangers += 1
-      if let last = state.strangersLogged, now - last < .seconds(1) { return nil }
-      state.strangersLogged = now
-      defer { state.strangers = 0 }
-      return state.strangers
-    }
-    guard let count else { return }
+  /// Logs what a crowd may cause: the first, and then some lines a second that say how many they stand for, so that a crowd does
+  /// not fill the log.
+  private func note(_ message: Logger.Message, _ metadata: Logger.Metadata, pace: WritableKeyPath<HostState, LogPace>) {
+    guard let count = state.withLock({ $0[keyPath: pace].count(at: .now) }) else { return }
     var metadata = metadata
-    metadata["callers"] = "\(count)"
-    logger.notice("let go of callers that did not prove who they are", metadata: metadata)
+    if count > 1 { metadata["callers"] = "\(count)" }
+    logger.notice(message, metadata: metadata)
   }
 
   package var listenAddresses: [Multiaddr] {
@@ -202,7 +191,7 @@ extension LibP2PHost {
       return old != addresses
     }
     guard isNew else { return }
-    publish(.addressesChanged)
+    state.withLock { $0.publish(.addressesChanged) }
     pushIdentity()
   }
 }

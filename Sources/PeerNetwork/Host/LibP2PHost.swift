@@ -179,10 +179,6 @@ package final class LibP2PHost: PeerHost {
     return stream
   }
 
-  func publish(_ event: PeerEvent) {
-    for subscriber in state.withLock({ Array($0.subscribers.values) }) { subscriber.yield(event) }
-  }
-
   package func disconnect(_ peer: PeerID, reason: String) {
     for connection in state.withLock({ $0.connections[peer] ?? [] }) {
       connection.eventLoop.execute { connection.close(PeerError(.closed, reason)) }
