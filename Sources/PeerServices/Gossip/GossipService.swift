@@ -12,24 +12,25 @@ package final class GossipService: Sendable {
   private struct State: Sendable {
     var machine: Gossipsub
     /// Where what a peer is sent waits to be written.
-    var queues: [PeerID: AsyncStream<[UInt8]>.Continuation] = [:]
+    var queues: [PeerID: GossipQueue] = [:]
     var followers: [String: Follower] = [:]
     var sequence: UInt64
   }
 
   private struct Newcomer: Sendable {
     let peer: PeerID
-    let queue: AsyncStream<[UInt8]>
+    let queue: GossipQueue
   }
 
-  /// RPCs that wait for a slow peer; more are dropped, as gossip makes good for them.
-  private static let queueCapacity = 256
+  /// Bytes that wait for all peers together.
+  private static let maximumWaiting = 64 << 20
   private static let limits = ProtocolLimits(streams: 4_096, streamsPerPeer: 4)
   /// The longest message of this node's own.
   package static let maximumData = 256 << 10
 
   private let host: any PeerHost
   private let state: Mutex<State>
+  private let room = GossipQueueRoom(limit: GossipService.maximumWaiting)
   private let start = ContinuousClock.now
   private let newcomers: AsyncStream<Newcomer>
   private let newcomersEnd: AsyncStream<Newcomer>.Continuation
@@ -62,6 +63,9 @@ package final class GossipService: Sendable {
     state.withLock { $0.machine.setApplicationScore(value, of: peer) }
   }
 
+  /// Bytes that wait to be written to peers.
+  package var waitingBytes: Int { room.bytes }
+
   /// Takes part until cancelled.
   package func run() async {
     // Before anybody is asked who is there, so that nobody is missed.
@@ -88,8 +92,15 @@ package final class GossipService: Sendable {
   private func beat() async {
     while (try? await Task.sleep(for: .seconds(1))) != nil {
       step { machine, now in machine.heartbeat(at: now) }
+      leaveTheGone()
     }
     newcomersEnd.finish()
+  }
+
+  /// Of a burst of events, a slow reader loses some; who is gone is not kept for that.
+  private func leaveTheGone() {
+    let there = Set(host.connectedPeers)
+    for peer in state.withLock({ Array($0.queues.keys) }) where !there.contains(peer) { leave(peer) }
   }
 
   private func meet(_ peer: PeerID, _ protocols: Set<String>) {
@@ -102,29 +113,33 @@ package final class GossipService: Sendable {
     let address = connection.flatMap { connection in
       NetworkGroup(connection.remoteAddress) == nil ? nil : connection.remoteAddress.components.first?.text
     }
-    let (queue, end) = AsyncStream.makeStream(
-      of: [UInt8].self, bufferingPolicy: .bufferingOldest(Self.queueCapacity))
-    let isNew = state.withLock { state in
-      guard state.queues[peer] == nil else { return false }
-      state.queues[peer] = end
-      return true
+    let queue = GossipQueue(room: room)
+    var isNew = false
+    turn { state, _ in
+      guard state.queues[peer] == nil else { return }
+      isNew = true
+      state.queues[peer] = queue
+      state.machine.connected(
+        peer, version: version, isOutbound: connection?.isInbound == false, address: address)
     }
-    guard isNew else { return }
-    newcomersEnd.yield(Newcomer(peer: peer, queue: queue))
-    step { machine, _ in
-      machine.connected(peer, version: version, isOutbound: connection?.isInbound == false, address: address)
-    }
+    if isNew { newcomersEnd.yield(Newcomer(peer: peer, queue: queue)) }
   }
 
-  private func leave(_ peer: PeerID) {
-    state.withLock { $0.queues.removeValue(forKey: peer) }?.finish()
-    step { machine, now in machine.disconnected(peer, at: now) }
+  /// - Parameter queue: nil for whatever the peer has.
+  private func leave(_ peer: PeerID, _ queue: GossipQueue? = nil) {
+    turn { state, now in
+      guard let known = state.queues[peer], queue == nil || known === queue else { return }
+      state.queues[peer] = nil
+      known.finish()
+      state.machine.disconnected(peer, at: now)
+    }
   }
 
   private func write(_ newcomer: Newcomer) async {
     var stream: (any PeerStream)?
     do throws(PeerError) {
-      for await rpc in newcomer.queue {
+      for await rpc in newcomer.queue.rpcs {
+        defer { newcomer.queue.written(rpc) }
         let open: any PeerStream
         if let stream {
           open = stream
@@ -141,7 +156,7 @@ package final class GossipService: Sendable {
     } catch {
       stream?.reset()
       // Begun anew when the peer is identified again, or opens a stream itself.
-      leave(newcomer.peer)
+      leave(newcomer.peer, newcomer.queue)
       return
     }
     // The peer was left before; if it is back already, it has another queue.
@@ -161,9 +176,13 @@ package final class GossipService: Sendable {
   // MARK: The machine
 
   private func step(_ change: (inout Gossipsub, Duration) -> Void) {
+    turn { state, now in change(&state.machine, now) }
+  }
+
+  private func turn(_ change: (inout State, Duration) -> Void) {
     let time = now
     var actions = state.withLock { state in
-      change(&state.machine, time)
+      change(&state, time)
       return state.machine.takeActions()
     }
     while !actions.isEmpty { actions = perform(actions, time) }
@@ -174,7 +193,7 @@ package final class GossipService: Sendable {
     var next: [Gossipsub.Action] = []
     for action in actions {
       switch action {
-      case .send(let peer, let rpc): state.withLock { $0.queues[peer] }?.yield(rpc.bytes)
+      case .send(let peer, let rpc): state.withLock { $0.queues[peer] }?.add(rpc.bytes)
       case .validate(let message, _):
         let verdict = judge(message)
         next += state.withLock { state in
