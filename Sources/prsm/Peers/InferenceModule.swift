@@ -44,6 +44,7 @@ struct InferenceModule: GatewayModule {
   private var overview: JSONValue {
     let asker = part.inference.asker
     let checks = part.inference.auditor.counts
+    let unwritten = part.receipts.unwritten
     let counts = asker.counts
     let liars = asker.liars.map { liar -> JSONValue in
       ["id": .string("\(liar.peer)"), "reasons": .array(liar.reasons.map { .string($0) })]
@@ -57,7 +58,8 @@ struct InferenceModule: GatewayModule {
       "answered": .integer(counts.answered), "resumed": .integer(counts.resumed),
       "checks": .integer(checks.checks), "disagreements": .integer(checks.disagreements), "serving": serving,
       "dht_peers": .integer(part.tables.map(\.peerCount).max() ?? 0),
-      "receipts": .integer(part.receipts.receiptCount), "reachability": part.reachability.overview,
+      "receipts": .integer(part.receipts.receiptCount), "receipts_waiting": .integer(unwritten.waiting),
+      "receipts_lost": .integer(unwritten.lost), "reachability": part.reachability.overview,
     ]
   }
 

@@ -47,7 +47,10 @@ struct InferencePart: Sendable {
     }
     gossip = GossipService(
       host: host, firstSequence: UInt64(max(0, now())) &* 1_000_000, seed: .random(in: 0...UInt64.max))
-    do throws(PeerError) { receipts = try ReceiptStore(path: dataDir + "/peers.receipts") } catch {
+    do throws(PeerError) {
+      receipts = try ReceiptStore(
+        path: dataDir + "/peers.receipts", report: { sentence in logger.warning("\(sentence)") })
+    } catch {
       throw .unavailable(error.detail)
     }
     directory = CombinedDirectory(tables)
