@@ -38,6 +38,7 @@ package final class InferenceService: Sendable {
   /// What the DHT was told.
   private let announced = Mutex<Set<Multihash>>([])
   private let box: OfferBox
+  private let receipts: ReceiptStore?
   /// Peers that are being asked for their offers.
   private let questions = Mutex(0)
 
@@ -57,6 +58,7 @@ package final class InferenceService: Sendable {
     self.directory = directory
     self.catalog = catalog
     self.clock = clock
+    self.receipts = receipts
     let asking = PeerAsker(host: host, options: options.asking, directory: directory, receipts: receipts, log: log)
     asker = asking
     let terms: @Sendable (String) async -> ModelOffer? = { name in
@@ -93,15 +95,15 @@ package final class InferenceService: Sendable {
   package func run() async {
     let events = host.events()
     await renew()
-    topics?.follow(Self.offerTopic) { message in
-      message.data.count <= PeerOffer.maximumSize ? .accept : .reject
-    } deliver: { [asker] message in
-      _ = try? asker.learn(message.data)
+    topics?.follow(Self.offerTopic) { [asker] message in
+      asker.judge(message)
+    } deliver: { _ in
     }
     await withDiscardingTaskGroup { group in
       group.addTask { await self.follow(events) }
       group.addTask { await self.keepOffering() }
       group.addTask { await self.auditor.run() }
+      if let receipts { group.addTask { await Self.keepWriting(receipts) } }
     }
     server.stop()
   }
@@ -141,6 +143,11 @@ package final class InferenceService: Sendable {
       guard !asker.offers.contains(where: { $0.peer == peer }) else { return }
       guard (try? await Task.sleep(for: .milliseconds(300))) != nil else { return }
     }
+  }
+
+  /// Writes receipts that the disk has refused, once there is room again.
+  private static func keepWriting(_ receipts: ReceiptStore) async {
+    while (try? await Task.sleep(for: .seconds(5))) != nil { receipts.retry() }
   }
 
   private func keepOffering() async {

@@ -50,14 +50,15 @@ func collected(_ stream: GenerationStream) async throws -> (text: String, starts
 @Suite(.serialized, .timeLimit(.minutes(2))) struct InferenceTests {
   let weights = CID(codec: .raw, multihash: Multihash(sha256: KeyHash.sha256([1])))
 
+  private let folder = TemporaryFolder()
+
   func node(
     _ number: UInt8, _ network: MemoryNetwork, _ conduct: ToyModel.Conduct = .honest, serves: Bool = true,
-    region: String? = nil, change: (inout InferenceService.Options) -> Void = { _ in }
+    region: String? = nil, topics: TopicHub? = nil, change: (inout InferenceService.Options) -> Void = { _ in }
   ) throws -> TestNode {
     let host = try network.host(number)
     let model = ToyModel(conduct)
-    let path = FileManager.default.temporaryDirectory.appendingPathComponent("prsm-receipts-\(UUID().uuidString)").path
-    let receipts = try ReceiptStore(path: path)
+    let receipts = try ReceiptStore(path: folder.path("receipts-\(UUID().uuidString)"))
     var options = InferenceService.Options()
     options.serves = serves
     options.region = region
@@ -73,7 +74,7 @@ func collected(_ stream: GenerationStream) async throws -> (text: String, starts
     offer.completionPrice = 3
     let offers = [offer]
     let service = InferenceService(
-      host: host, local: model, options: options, topics: nil, directory: nil, receipts: receipts,
+      host: host, local: model, options: options, topics: topics?.seat(of: host), directory: nil, receipts: receipts,
       catalog: { offers }, clock: { Int(Date().timeIntervalSince1970 * 1_000) }, log: { said.add($0) })
     return TestNode(host: host, service: service, model: model, receipts: receipts, said: said)
   }
@@ -279,22 +280,6 @@ func collected(_ stream: GenerationStream) async throws -> (text: String, starts
     #expect(throws: PeerError.self) {
       _ = try InferenceFrame(decoding: InferenceFrame.finished(impossible, receipt: [1]).bytes)
     }
-  }
-
-  @Test func aTornReceiptFileIsMended() throws {
-    let path = FileManager.default.temporaryDirectory.appendingPathComponent("prsm-torn-\(UUID().uuidString)").path
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    do {
-      let store = try ReceiptStore(path: path)
-      try store.append(.receipt, [1, 2, 3])
-      try store.append(.receipt, [4, 5, 6])
-    }
-    let whole = try #require(FileManager.default.contents(atPath: path))
-    try Data(whole.dropLast(2)).write(to: URL(fileURLWithPath: path))
-    let store = try ReceiptStore(path: path)
-    #expect(store.newest(.receipt, limit: 9) == [[1, 2, 3]])
-    try store.append(.receipt, [7])
-    #expect(store.newest(.receipt, limit: 9) == [[7], [1, 2, 3]])
   }
 }
 

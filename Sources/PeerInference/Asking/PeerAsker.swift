@@ -34,6 +34,8 @@ package struct AskingOptions: Sendable {
   package var regions: Set<String>?
   /// The share of answers that are recomputed elsewhere, 0 to 1.
   package var checkShare = 0.05
+  /// The longest answer that is, as ``answerSize`` counts: 64 of them wait at most.
+  package var checkSize = 1 << 20
   /// The most by which two honest log-probabilities of one token may differ.
   package var tolerance: Float = 0.35
 
@@ -86,17 +88,32 @@ package final class PeerAsker: Sendable {
 
   /// Takes in a signed offer, of whomever it comes from.
   ///
+  /// - Returns: the offer where it is news.
   /// - Throws: what ``PeerOffer/init(verifying:host:)`` throws.
   @discardableResult
   package func learn(_ signed: [UInt8]) throws(PeerError) -> PeerOffer? {
     let offer = try PeerOffer(verifying: signed, host: host)
-    guard offer.peer != host.id else { return nil }
-    let time = now
-    let isNew = state.withLock { $0.book.add(offer, signed: signed, at: time) }
-    if isNew, !offer.addresses.isEmpty {
-      host.addressBook.add(offer.addresses, of: offer.peer, for: .seconds(120))
+    return take(offer, signed) ? offer : nil
+  }
+
+  /// What is thought of an offer that came by gossip; one that is news is taken in.
+  func judge(_ message: GossipMessage) -> Gossipsub.Verdict {
+    guard let offer = try? PeerOffer(verifying: message.data, host: host), message.publisher == offer.peer else {
+      return .reject
     }
-    return isNew ? offer : nil
+    // Known already from another side, it is news to others all the same; an older one is not.
+    guard take(offer, message.data) || state.withLock({ $0.book.offer(of: offer.peer)?.sequence }) == offer.sequence
+    else { return .ignore }
+    return .accept
+  }
+
+  private func take(_ offer: PeerOffer, _ signed: [UInt8]) -> Bool {
+    guard offer.peer != host.id else { return false }
+    let time = now
+    let isNear = !host.connections(of: offer.peer).isEmpty
+    guard state.withLock({ $0.book.add(offer, signed: signed, isNear: isNear, at: time) }) else { return false }
+    if !offer.addresses.isEmpty { host.addressBook.add(offer.addresses, of: offer.peer, for: .seconds(120)) }
+    return true
   }
 
   /// Offers of others that hold, as they were signed.
@@ -260,20 +277,20 @@ package final class PeerAsker: Sendable {
       guard receipt.provider == call.peer, receipt.client == host.id, receipt.id == call.ask.id,
         receipt.inputHash == call.ask.inputHash, receipt.outputHash == output
       else { throw PeerError(.violation, "its receipt is not about the answer that it gave") }
-      state.withLock { state in
+      let isSuspect = state.withLock { state in
         state.reputation.succeeded(call.peer, firstToken: call.wait, at: time)
         state.answered += 1
+        return call.ask.purpose == .answer && options.checkShare > 0 && state.reputation.takeTrial(of: call.peer)
       }
       let signature = try host.sign(receipt.signedBytes)
       call.stream.setTimeout(options.dialTime)
       try await call.stream.writeMessage(InferenceFrame.countersigned(signature).bytes)
       try await call.stream.closeWrite()
       signed.clientSignature = signature
-      // That this node's disk refuses is nothing to hold against the peer.
-      do throws(PeerError) { try receipts?.append(.receipt, signed.bytes) } catch {
-        log("the receipt of peer \(call.peer) is not kept: \(error.detail)")
-      }
-      if call.ask.purpose == .answer, Double.random(in: 0..<1) < options.checkShare {
+      // That this node's disk refuses is nothing to hold against the peer; the store reports it.
+      try? receipts?.append(.receipt, signed.bytes)
+      let isChosen = isSuspect || (call.ask.purpose == .answer && Double.random(in: 0..<1) < options.checkShare)
+      if isChosen, transcript.size <= options.checkSize {
         finishedEnd.yield(
           FinishedAnswer(request: call.ask.request, peer: call.peer, transcript: transcript, receipt: signed))
       }
@@ -287,6 +304,13 @@ package final class PeerAsker: Sendable {
   func change(_ change: (inout Reputation, Duration) -> Void) {
     let time = now
     state.withLock { change(&$0.reputation, time) }
+  }
+
+  func isLiar(_ peer: PeerID) -> Bool { state.withLock { $0.reputation.isLiar(peer) } }
+
+  /// Whether this node has had to do with the peer, or may: it offers something.
+  func knows(_ peer: PeerID) -> Bool {
+    state.withLock { $0.reputation.knows(peer) || $0.book.offer(of: peer) != nil }
   }
 
   /// Those that were found to lie.

@@ -13,6 +13,9 @@ package final class Auditor: Sendable {
     package var probeInterval: Duration? = .seconds(600)
     /// The whole time of one check.
     package var checkTime: Duration = .seconds(60)
+    /// Between two answers that are computed again because others accuse whoever gave them: so much and no more of this node's
+    /// time is theirs.
+    package var accusationPause: Duration = .seconds(5)
 
     package init() {}
   }
@@ -21,10 +24,10 @@ package final class Auditor: Sendable {
   package static let evidenceTopic = "/prsm/evidence/1"
   /// Where receipts of questions that everybody knows go around.
   package static let probeTopic = "/prsm/probes/1"
-  /// What accusers sign, in front of the evidence.
-  private static let prefix = Array("prsm-evidence:".utf8)
   /// Receipts of probes that are remembered.
   private static let maximumProbes = 4_096
+  /// Accusations that wait to be computed again; more are only noted.
+  private static let maximumCases = 16
 
   private struct State: Sendable {
     /// By provider and question.
@@ -34,15 +37,18 @@ package final class Auditor: Sendable {
     var disagreements = 0
   }
 
-  private let asker: PeerAsker
-  private let host: any PeerHost
+  let asker: PeerAsker
+  let host: any PeerHost
   private let options: Options
-  private let topics: (any TopicExchange)?
-  private let receipts: ReceiptStore?
+  let topics: (any TopicExchange)?
+  let receipts: ReceiptStore?
   private let local: any ModelProvider
   private let localOffer: @Sendable (String) async -> ModelOffer?
   private let hour: @Sendable () -> Int
   private let state = Mutex(State())
+  /// What others say against peers, which this node may compute again.
+  private let cases: AsyncStream<Evidence>
+  let casesEnd: AsyncStream<Evidence>.Continuation
 
   /// - Parameters:
   ///   - local: recomputes here where this node has the weights.
@@ -61,6 +67,7 @@ package final class Auditor: Sendable {
     self.local = local
     self.localOffer = localOffer
     self.hour = hour
+    (cases, casesEnd) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Self.maximumCases))
   }
 
   /// Answers that were recomputed, and how many did not hold.
@@ -71,6 +78,12 @@ package final class Auditor: Sendable {
     follow()
     await withDiscardingTaskGroup { group in
       if let interval = options.probeInterval { group.addTask { await self.probe(every: interval) } }
+      group.addTask {
+        for await evidence in self.cases {
+          await self.weigh(evidence)
+          try? await Task.sleep(for: self.options.accusationPause)
+        }
+      }
       for await answer in asker.finished { await check(answer) }
       group.cancelAll()
     }
@@ -87,20 +100,27 @@ package final class Auditor: Sendable {
     // Either of the two may be wrong; a third decides. Without one, nobody is accused, unless this node itself recomputed.
     if first.checker != host.id {
       let excluded: Set<PeerID> = first.checker.map { [answer.peer, $0] } ?? [answer.peer]
-      guard let second = await recompute(answer, excluding: excluded) else {
-        asker.change { reputation, now in
-          reputation.failed(answer.peer, "an answer of it is disputed: \(reason)", at: now)
-        }
-        return
-      }
-      guard case .disagrees = second.finding else {
+      switch await recompute(answer, excluding: excluded)?.finding {
+      case .disagrees: break
+      case .agrees:
         if let checker = first.checker {
           asker.change { reputation, now in reputation.failed(checker, "gave a wrong check", at: now) }
         }
         return
+      case .inconclusive, nil:
+        // One word against another; the next answers of the accused are looked at.
+        asker.change { reputation, now in
+          reputation.accused(answer.peer, by: first.checker ?? host.id, reason, at: now)
+        }
+        return
       }
     }
-    accuse(answer.peer, reason, [answer.receipt])
+    // Only a question that everybody knows is told with it: any other may be somebody's private words.
+    let told = answer.transcript
+    accuse(
+      answer.peer, reason, [answer.receipt],
+      answer: isKnown(answer.receipt.receipt)
+        ? Evidence.Answer(question: answer.request, text: told.text, tokens: told.tokens) : nil)
   }
 
   private struct Opinion {
@@ -110,15 +130,7 @@ package final class Auditor: Sendable {
 
   /// What another engine with the same weights says of the answer: this node's own, or a peer's.
   private func recompute(_ answer: FinishedAnswer, excluding: Set<PeerID>) async -> Opinion? {
-    var request = answer.request
-    request.continuation += answer.transcript.tokens
-    request.maximumOutputTokens = 0
-    request.echoesPrompt = true
-    request.logprobs = 1
-    request.stopSequences = []
-    request.tools = []
-    request.responseFormat = .text
-    request.context.deadline = ContinuousClock.now + options.checkTime
+    let request = echo(of: answer.transcript.tokens, behind: answer.request)
     let count = answer.transcript.tokens.count
     guard count > 0 else { return nil }
     func opinion(_ tokens: [TokenLogprob], by checker: PeerID) -> Opinion {
@@ -130,8 +142,8 @@ package final class Auditor: Sendable {
           recomputed: Array(tokens.suffix(count)), isGreedy: sampling.temperature == 0 && Self.isPlain(answer.request),
           hasStops: !answer.request.stopSequences.isEmpty, tolerance: asker.options.tolerance))
     }
-    if !excluding.contains(host.id), let offer = await localOffer(request.model), offer.weights != nil,
-      offer.weights == answer.receipt.receipt.weights, let tokens = try? await Self.echo(local.generate(request))
+    if !excluding.contains(host.id),
+      let tokens = await recomputeHere(request, weights: answer.receipt.receipt.weights)
     {
       return opinion(tokens, by: host.id)
     }
@@ -144,6 +156,26 @@ package final class Auditor: Sendable {
       if let tokens = await echo(call, deadline: deadline) { return opinion(tokens, by: candidate.peer) }
     }
     return nil
+  }
+
+  /// Asks for nothing but the log-probabilities of an answer.
+  func echo(of tokens: [TokenID], behind question: GenerationRequest) -> GenerationRequest {
+    var request = question
+    request.continuation += tokens
+    request.maximumOutputTokens = 0
+    request.echoesPrompt = true
+    request.logprobs = 1
+    request.stopSequences = []
+    request.tools = []
+    request.responseFormat = .text
+    request.context.deadline = ContinuousClock.now + options.checkTime
+    return request
+  }
+
+  /// By this node's own engine, where it has these weights.
+  func recomputeHere(_ request: GenerationRequest, weights: CID?) async -> [TokenLogprob]? {
+    guard let weights, let offer = await localOffer(request.model), offer.weights == weights else { return nil }
+    return try? await Self.echo(local.generate(request))
   }
 
   /// Where biases, penalties or a grammar have a say, the likeliest token need not be the one.
@@ -190,84 +222,27 @@ package final class Auditor: Sendable {
 
   // MARK: Evidence
 
-  private func accuse(_ peer: PeerID, _ reason: String, _ proofs: [SignedReceipt]) {
+  private func accuse(
+    _ peer: PeerID, _ reason: String, _ proofs: [SignedReceipt], answer: Evidence.Answer? = nil
+  ) {
     asker.change { reputation, now in reputation.lied(peer, reason, at: now) }
     asker.tell("peer \(peer) gave a false answer: \(reason); it is not asked again")
-    let body: [String: Node] = [
-      "accused": .bytes(peer.bytes), "reason": .string(reason), "receipts": .list(proofs.map { .bytes($0.bytes) }),
-      "accuser": .bytes(host.id.bytes),
-    ]
-    guard let bytes = try? DagCBOR.encode(.map(body)), let signature = try? host.sign(Self.prefix + bytes),
-      let evidence = try? DagCBOR.encode(
-        .map(["evidence": .bytes(bytes), "key": .bytes(host.publicKey.bytes), "signature": .bytes(signature)]))
-    else { return }
-    // The question stays here: it may be anybody's private words. The receipts prove who answered what.
+    guard let evidence = try? Evidence.signed(against: peer, reason, proofs, answer: answer, by: host) else { return }
     try? receipts?.append(.evidence, evidence)
     try? topics?.publish(evidence, topic: Self.evidenceTopic)
   }
 
-  private func follow() {
-    guard let topics else { return }
-    topics.follow(Self.evidenceTopic) { message in
-      message.data.count <= 64 << 10 ? .accept : .reject
-    } deliver: { [weak self] message in
-      self?.heard(evidence: message.data)
-    }
-    topics.follow(Self.probeTopic) { message in
-      message.data.count <= 8 << 10 ? .accept : .reject
-    } deliver: { [weak self] message in
-      self?.heard(probe: message.data)
-    }
-  }
-
-  private func heard(evidence bytes: [UInt8]) {
-    guard let outer = try? DagCBOR.decode(bytes), let body = outer["evidence"]?.bytesValue,
-      let key = outer["key"]?.bytesValue.flatMap({ try? PeerPublicKey(bytes: $0) }),
-      let signature = outer["signature"]?.bytesValue, let node = try? DagCBOR.decode(body),
-      let accused = node["accused"]?.bytesValue.flatMap({ try? PeerID(bytes: $0) }),
-      let accuser = node["accuser"]?.bytesValue.flatMap({ try? PeerID(bytes: $0) }), accused != host.id,
-      (try? PeerID(publicKey: key, sha256: KeyHash.sha256)) == accuser, accuser != host.id, accuser != accused,
-      (try? host.verify(signature, of: Self.prefix + body, by: key)) == true
-    else { return }
-    let proofs = (node["receipts"]?.listValue ?? []).prefix(2).compactMap { proof in
-      proof.bytesValue.flatMap { try? SignedReceipt(verifying: $0, host: host) }
-    }
-    guard !proofs.isEmpty, proofs.allSatisfy({ $0.receipt.provider == accused }) else { return }
-    if let contradiction = Self.contradiction(proofs) {
-      // Two signatures under two answers need no witness.
-      convict(accused, contradiction, bytes)
-    } else {
-      asker.change { reputation, now in reputation.accused(accused, by: accuser, at: now) }
-    }
-  }
-
-  private func convict(_ peer: PeerID, _ reason: String, _ evidence: [UInt8]) {
-    var isNew = false
-    asker.change { reputation, now in
-      guard !reputation.isLiar(peer) else { return }
-      reputation.lied(peer, reason, at: now)
-      isNew = true
-    }
-    // Whoever tells it again fills neither the log nor the file.
-    guard isNew else { return }
-    asker.tell("peer \(peer): \(reason); it is not asked again")
-    try? receipts?.append(.evidence, evidence)
-  }
-
-  /// What is wrong with two receipts of one peer, if anything.
-  private static func contradiction(_ proofs: [SignedReceipt]) -> String? {
-    guard proofs.count == 2 else { return nil }
-    let (first, second) = (proofs[0].receipt, proofs[1].receipt)
-    guard first.provider == second.provider, first.inputHash == second.inputHash, first.weights == second.weights,
-      first.weights != nil, first.isDeterministic, second.isDeterministic, first.outputHash != second.outputHash
-    else { return nil }
-    return "it gave \(first.client) and \(second.client) different answers to one question"
-  }
-
   // MARK: Probes
 
+  /// Questions of one hour.
+  private static let variants = 2
+
   /// A question that every node can know, and that changes every hour.
-  private static func question(_ hour: Int, _ variant: Int, model: String) -> GenerationRequest {
+  ///
+  /// - Parameters:
+  ///   - hour: hours since 1970.
+  ///   - variant: which of the hour's questions, 0 or 1.
+  package static func question(_ hour: Int, _ variant: Int, model: String) -> GenerationRequest {
     let subjects = ["the sea", "a clock", "bread", "winter", "a bridge", "the moon", "a library", "rain"]
     let subject = subjects[(hour + variant) % subjects.count]
     let message = Message(role: .user, text: "Say one sentence about \(subject), number \(hour % 1_000 + variant).")
@@ -279,13 +254,26 @@ package final class Auditor: Sendable {
     return request
   }
 
+  /// Whether a receipt is about a question that every node can know now.
+  func isKnown(_ receipt: InferenceReceipt) -> Bool {
+    let now = hour()
+    for hour in (now - 1)...(now + 1) {
+      for variant in 0..<Self.variants {
+        let request = Self.question(hour, variant, model: receipt.model)
+        let ask = InferenceAsk(id: receipt.id, purpose: .answer, request: request, patience: 0)
+        if ask.inputHash == receipt.inputHash { return true }
+      }
+    }
+    return false
+  }
+
   private func probe(every interval: Duration) async {
     while (try? await Task.sleep(for: interval * Double.random(in: 0.8...1.2))) != nil {
       let offers = asker.offers.filter { offer in offer.models.contains { $0.weights != nil } }
       guard let offer = offers.randomElement(),
         let model = offer.models.filter({ $0.weights != nil }).randomElement()
       else { continue }
-      let request = Self.question(hour(), Int.random(in: 0..<2), model: model.name)
+      let request = Self.question(hour(), Int.random(in: 0..<Self.variants), model: model.name)
       await probe(offer.peer, request)
     }
   }
@@ -322,8 +310,10 @@ package final class Auditor: Sendable {
     }
   }
 
-  private func heard(probe bytes: [UInt8]) {
-    guard let receipt = try? SignedReceipt(verifying: bytes, host: host) else { return }
+  func heard(probe bytes: [UInt8]) {
+    guard let receipt = try? SignedReceipt(verifying: bytes, host: host), asker.knows(receipt.receipt.provider) else {
+      return
+    }
     remember(receipt)
   }
 
@@ -339,8 +329,7 @@ package final class Auditor: Sendable {
       if state.order.count > Self.maximumProbes { state.probes[state.order.removeFirst()] = nil }
       return nil
     }
-    guard let known, let reason = Self.contradiction([known, receipt]),
-      !asker.liars.contains(where: { $0.peer == body.provider })
+    guard let known, let reason = Evidence.contradiction(known, receipt), !asker.isLiar(body.provider)
     else { return }
     accuse(body.provider, reason, [known, receipt])
   }

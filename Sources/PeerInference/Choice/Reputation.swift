@@ -10,6 +10,8 @@ package struct Reputation: Sendable {
     var roundTrip: Double?
     var lies: [String] = []
     var accusers: Set<PeerID> = []
+    /// Answers that are to be computed again, whatever the share of those that are.
+    var trials = 0
     var touched: Duration = .zero
     /// What happened last, newest last, for whoever asks why.
     var history: [String] = []
@@ -19,6 +21,9 @@ package struct Reputation: Sendable {
   package static let maximumPeers = 4_096
   /// Entries of one peer's history.
   package static let maximumHistory = 32
+  /// Accusers of one peer that are heard, and answers that are computed again for them at one time.
+  private static let maximumAccusers = 16
+  private static let maximumTrials = 4
 
   private var records: [PeerID: Record] = [:]
 
@@ -26,8 +31,11 @@ package struct Reputation: Sendable {
 
   private mutating func change(_ peer: PeerID, at now: Duration, _ change: (inout Record) -> Void) {
     if records[peer] == nil, records.count >= Self.maximumPeers {
-      // Those in bad standing are kept: forgetting them would pardon them.
-      let idle = records.filter { $0.value.lies.isEmpty }.min { $0.value.touched < $1.value.touched }
+      // Those in bad standing are kept: forgetting them would pardon them. But a crowd of names that somebody has made up and
+      // given a bad standing must not take all the room.
+      let liars = records.count { !$0.value.lies.isEmpty }
+      let idle = records.filter { $0.value.lies.isEmpty != (liars > Self.maximumPeers / 2) }
+        .min { $0.value.touched < $1.value.touched }
       guard let idle else { return }
       records[idle.key] = nil
     }
@@ -62,11 +70,27 @@ package struct Reputation: Sendable {
     note(peer, "gave a false answer: \(reason)", at: now)
   }
 
-  /// Another node accuses the peer, with evidence that cannot be checked here.
-  package mutating func accused(_ peer: PeerID, by accuser: PeerID, at now: Duration) {
-    change(peer, at: now) { record in if record.accusers.count < 64 { record.accusers.insert(accuser) } }
-    note(peer, "is accused by \(accuser) of a false answer", at: now)
+  /// Another node accuses the peer of what cannot be verified here. That costs the peer nothing: accusers are made up as
+  /// easily as names. But for each of the first of them, one more of its answers is computed again.
+  package mutating func accused(_ peer: PeerID, by accuser: PeerID, _ reason: String, at now: Duration) {
+    var isHeard = false
+    change(peer, at: now) { record in
+      guard record.accusers.count < Self.maximumAccusers, record.accusers.insert(accuser).inserted else { return }
+      record.trials = min(record.trials + 1, Self.maximumTrials)
+      isHeard = true
+    }
+    if isHeard { note(peer, "is accused by \(accuser), which proves nothing: \(reason)", at: now) }
   }
+
+  /// Whether this answer of the peer is to be computed again because others accuse it.
+  package mutating func takeTrial(of peer: PeerID) -> Bool {
+    guard let left = records[peer]?.trials, left > 0 else { return false }
+    records[peer]?.trials = left - 1
+    return true
+  }
+
+  /// Whether this node has had to do with the peer.
+  package func knows(_ peer: PeerID) -> Bool { records[peer] != nil }
 
   package mutating func measured(_ peer: PeerID, roundTrip: Duration, at now: Duration) {
     change(peer, at: now) { record in
@@ -82,12 +106,11 @@ package struct Reputation: Sendable {
     }
   }
 
-  /// 0 to 1; 0.5 for a peer of which nothing is known. Accusations that several peers raise count, each a little.
+  /// 0 to 1; 0.5 for a peer of which nothing is known. What others say of it without proof does not count.
   package func reliability(of peer: PeerID) -> Double {
     guard let record = records[peer] else { return 0.5 }
     guard record.lies.isEmpty else { return 0 }
-    let own = (1 + record.kept) / (2 + record.kept + record.broken)
-    return own / (1 + 0.25 * Double(record.accusers.count))
+    return (1 + record.kept) / (2 + record.kept + record.broken)
   }
 
   /// Whether it was found to lie; such a peer is not asked again.

@@ -18,6 +18,7 @@ package struct OfferBook: Sendable {
   private struct Kept: Sendable {
     let offer: PeerOffer
     let signed: [UInt8]
+    let isNear: Bool
     let at: Duration
   }
 
@@ -29,15 +30,21 @@ package struct OfferBook: Sendable {
 
   /// Takes in an offer that was verified.
   ///
+  /// - Parameter isNear: whether its peer is connected. Where there is no room, it takes the place of one that is not: names
+  ///   are made up more easily than connections.
   /// - Returns: whether it is news.
   @discardableResult
-  package mutating func add(_ offer: PeerOffer, signed: [UInt8], at now: Duration) -> Bool {
+  package mutating func add(_ offer: PeerOffer, signed: [UInt8], isNear: Bool = false, at now: Duration) -> Bool {
     if let known = offers[offer.peer], known.offer.sequence >= offer.sequence { return false }
     if offers[offer.peer] == nil, offers.count >= limits.peers {
       expire(at: now)
-      guard offers.count < limits.peers else { return false }
+      if offers.count >= limits.peers {
+        let far = isNear ? offers.filter { !$0.value.isNear }.min { $0.value.at < $1.value.at } : nil
+        guard let far else { return false }
+        offers[far.key] = nil
+      }
     }
-    offers[offer.peer] = Kept(offer: offer, signed: signed, at: now)
+    offers[offer.peer] = Kept(offer: offer, signed: signed, isNear: isNear, at: now)
     for model in offer.models {
       for name in [model.name] + model.aliases where names[name] != nil || names.count < limits.names {
         names[name] = now
