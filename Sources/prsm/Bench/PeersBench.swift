@@ -16,7 +16,7 @@ struct PeersBench: AsyncParsableCommand {
         prsm bench peers --quick
         prsm bench peers --mebibytes 256 --runs 3
         prsm bench peers --simulate --nodes 1000
-        prsm bench peers --simulate --part liars
+        prsm bench peers --simulate --part liars --seed 7
       """)
 
   @OptionGroup var options: BenchOptions
@@ -30,6 +30,9 @@ struct PeersBench: AsyncParsableCommand {
   @Option(help: "Only this part of the simulation: \(PeerSimulation.Part.names).")
   var part: PeerSimulation.Part?
 
+  @Option(help: "What chance in the simulation follows from; the same seed gives the same run.")
+  var seed: UInt64 = 1
+
   @Option(help: "Size of the file, in MiB.")
   var mebibytes = 1_024
 
@@ -41,7 +44,8 @@ struct PeersBench: AsyncParsableCommand {
   func run() async throws {
     if simulate {
       let size = options.quick ? min(nodes, 100) : max(20, nodes)
-      let simulation = PeerSimulation(nodes: size, lookups: options.quick ? 100 : 2_000, note: options.note)
+      let simulation = PeerSimulation(
+        nodes: size, lookups: options.quick ? 100 : 2_000, seed: seed, note: options.note)
       options.print(simulation.report(part.map { [$0] } ?? PeerSimulation.Part.allCases))
       return
     }
