@@ -30,17 +30,18 @@ extension DecodeCore {
       guard makeRoom(for: plan.rows.count + 1, besides: generation), generation.phase == .writing else { continue }
       add(generation, count: 1, to: &plan)
     }
-    let parts = sessions.values.sorted { $0.id < $1.id }.flatMap { session in session.ready.map { (session, $0) } }
-    for (session, part) in parts where part.remaining == 1 { add(session, part, count: 1, to: &plan) }
+    let chains = sessions.values.sorted { $0.id < $1.id }.flatMap { session in session.ready.map { (session, $0) } }
+    for (session, chain) in chains where chain[0].remaining == 1 { add(session, chain, count: chain.count, to: &plan) }
     var budget = context.maximumRows - plan.rows.count
     if !plan.rows.isEmpty { budget = min(budget, threads.affordableRows(within: configuration.targetStep)) }
     // The shortest rest first: whoever can start writing soonest does.
     let reading = active.filter { $0.phase == .reading }.sorted { $0.remaining < $1.remaining }
-    let long = parts.filter { $0.1.remaining > 1 }
+    let long = chains.filter { $0.1[0].remaining > 1 }
     var readers = reading.count + long.count
-    for (session, part) in long {
-      let count = min(part.remaining, max(Self.leastShare, budget / max(1, readers)), budget)
-      add(session, part, count: count, to: &plan)
+    for (session, chain) in long {
+      let remaining = chain.reduce(0) { $0 + $1.remaining }
+      let count = min(remaining, max(Self.leastShare, budget / max(1, readers)), budget)
+      add(session, chain, count: count, to: &plan)
       budget -= count
       readers -= 1
     }
@@ -61,13 +62,29 @@ extension DecodeCore {
     return isStale ? plannedStep() : plan
   }
 
-  private func add(_ session: SessionState, _ part: SessionState.Part, count: Int, to plan: inout StepPlan) {
+  /// Adds so many rows of parts that follow each other in one sequence.
+  private func add(_ session: SessionState, _ chain: [SessionState.Part], count: Int, to plan: inout StepPlan) {
+    var left = count
+    var planned = 0
+    for part in chain where left > 0 {
+      let taken = min(part.remaining, left)
+      guard add(session, part, count: taken, behind: planned, to: &plan), taken == part.remaining else { return }
+      planned += taken
+      left -= taken
+    }
+  }
+
+  /// - Parameter planned: rows of the same sequence that the step already has.
+  /// - Returns: whether they were added.
+  private func add(
+    _ session: SessionState, _ part: SessionState.Part, count: Int, behind planned: Int, to plan: inout StepPlan
+  ) -> Bool {
     guard count > 0, plan.rows.count + count <= context.maximumRows, plan.outputs < context.maximumOutputs else {
-      return
+      return false
     }
     guard makeRoom(for: plan.rows.count + count, besides: nil) else {
       session.fail(GenerationError(.overloaded(retryAfter: .seconds(1)), "the cache has no room for the tokens"))
-      return
+      return false
     }
     let holding = session.holdings[part.sequence]
     plan.parts.append(StepPlan.Part(owner: .session(session, part), firstRow: plan.rows.count, count: count))
@@ -76,9 +93,10 @@ extension DecodeCore {
       plan.rows.append(
         LlamaContext.Row(
           token: part.tokens[part.tokens.count - part.remaining + offset],
-          position: Int32(clamping: holding.count + offset), sequence: holding.id, wantsLogits: isLast))
+          position: Int32(clamping: holding.count + planned + offset), sequence: holding.id, wantsLogits: isLast))
       if isLast { plan.outputs += 1 }
     }
+    return true
   }
 
   private static let leastShare = 16

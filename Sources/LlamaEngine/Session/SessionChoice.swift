@@ -10,7 +10,8 @@ extension SessionState.Part {
     }
     return steps.enumerated().map { index, step in
       SessionState.Part(
-        sequence: step.sequence, tokens: step.tokens, rule: step.rule, keepsLogits: compared.contains(index))
+        sequence: step.sequence, tokens: step.tokens, rule: step.rule, keepsLogits: compared.contains(index),
+        reported: step.reported)
     }
   }
 
@@ -28,7 +29,14 @@ extension SessionState.Part {
       token = prsm_draw(base, count, &filters, uniform, scratch.candidates.baseAddress)
     }
     guard token >= 0 else { return }
-    choice = TokenChoice(token: token, logprob: logits[Int(token)] - prsm_log_sum_exp(base, count))
+    let total = prsm_log_sum_exp(base, count)
+    choice = TokenChoice(token: token, logprob: logits[Int(token)] - total)
+    guard reported > 0 else { return }
+    let greatest = min(
+      Int(prsm_greatest(base, count, Int32(clamping: reported), scratch.candidates.baseAddress)), reported)
+    choice?.likeliest = scratch.candidates.prefix(max(0, greatest)).map {
+      TokenWeight(token: $0.token, logprob: $0.logit - total)
+    }
   }
 
   /// The choice, once all parts of the call are computed.

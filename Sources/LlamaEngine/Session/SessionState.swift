@@ -10,15 +10,20 @@ final class SessionState {
     let rule: TokenRule?
     /// Whether the logits are needed after the step that computes them.
     let keepsLogits: Bool
+    /// How many of the likeliest tokens are reported with the choice.
+    let reported: Int
     fileprivate(set) var done = 0
     var logits: [Float]?
     var choice: TokenChoice?
 
-    init(sequence: SequenceID, tokens: [TokenID], rule: TokenRule? = nil, keepsLogits: Bool = true) {
+    init(
+      sequence: SequenceID, tokens: [TokenID], rule: TokenRule? = nil, keepsLogits: Bool = true, reported: Int = 0
+    ) {
       self.sequence = sequence
       self.tokens = tokens
       self.rule = rule
       self.keepsLogits = keepsLogits
+      self.reported = reported
     }
 
     var remaining: Int { tokens.count - done }
@@ -68,11 +73,20 @@ final class SessionState {
     self.holdings = holdings
   }
 
-  /// The parts that can go into the next step: of each sequence the first that is not done.
-  var ready: [Part] {
+  /// The parts that are not done, one list a sequence: those of one sequence follow each other, in one step where they fit.
+  var ready: [[Part]] {
     guard let job = jobs.first else { return [] }
-    var seen: Set<SequenceID> = []
-    return job.parts.filter { $0.remaining > 0 && seen.insert($0.sequence).inserted }
+    var places: [SequenceID: Int] = [:]
+    var chains: [[Part]] = []
+    for part in job.parts where part.remaining > 0 {
+      if let place = places[part.sequence] {
+        chains[place].append(part)
+      } else {
+        places[part.sequence] = chains.count
+        chains.append([part])
+      }
+    }
+    return chains
   }
 
   /// Notes that a step has computed some of a part.

@@ -25,12 +25,29 @@ public struct TokenStep: Sendable {
   public var tokens: [TokenID]
   /// How the token that follows is chosen.
   public var rule: TokenRule
+  /// How many of the likeliest tokens are reported with the choice; none for ``TokenRule/guided(conditional:gamma:)``.
+  public var reported: Int
 
   /// A step.
-  public init(sequence: SequenceID, tokens: [TokenID], rule: TokenRule) {
+  public init(sequence: SequenceID, tokens: [TokenID], rule: TokenRule, reported: Int = 0) {
     self.sequence = sequence
     self.tokens = tokens
     self.rule = rule
+    self.reported = reported
+  }
+}
+
+/// A token with the natural logarithm of its probability.
+public struct TokenWeight: Sendable, Hashable {
+  /// The token.
+  public var token: TokenID
+  /// Its log-probability, before temperature, filters and guidance.
+  public var logprob: Float
+
+  /// A weight.
+  public init(token: TokenID, logprob: Float) {
+    self.token = token
+    self.logprob = logprob
   }
 }
 
@@ -42,12 +59,15 @@ public struct TokenChoice: Sendable, Hashable {
   public var logprob: Float
   /// For a guided step half the sum over |P - Q|, 0…1: how much the condition changes what comes next. 0 otherwise.
   public var divergence: Float
+  /// As many of the likeliest tokens as the step asked for, the likeliest first, the lower token of equals first.
+  public var likeliest: [TokenWeight]
 
   /// A choice.
-  public init(token: TokenID, logprob: Float, divergence: Float = 0) {
+  public init(token: TokenID, logprob: Float, divergence: Float = 0, likeliest: [TokenWeight] = []) {
     self.token = token
     self.logprob = logprob
     self.divergence = divergence
+    self.likeliest = likeliest
   }
 }
 
@@ -58,7 +78,11 @@ extension TokenSession {
     return steps.indices.map { index in
       let conditional: [Float]? =
         if case .guided(let other, _) = steps[index].rule, logits.indices.contains(other) { logits[other] } else { nil }
-      return steps[index].rule.choice(from: logits[index], conditional: conditional)
+      var choice = steps[index].rule.choice(from: logits[index], conditional: conditional)
+      if conditional == nil, steps[index].reported > 0 {
+        choice?.likeliest = TokenRule.likeliest(logits[index], steps[index].reported)
+      }
+      return choice
     }
   }
 }
@@ -109,6 +133,15 @@ extension TokenRule {
 
   /// ε of ``guided(conditional:gamma:)``: below it a probability is noise, and a ratio of two such means nothing.
   public static let guidanceFloor: Float = 1e-8
+
+  /// So many of the likeliest tokens by raw logits, the likeliest first, the lower token of equals first.
+  public static func likeliest(_ logits: [Float], _ count: Int) -> [TokenWeight] {
+    let plain = logProbabilities(logits)
+    let order = plain.indices.filter { plain[$0] > -.infinity }.sorted {
+      plain[$0] != plain[$1] ? plain[$0] > plain[$1] : $0 < $1
+    }
+    return order.prefix(count).map { TokenWeight(token: TokenID($0), logprob: plain[$0]) }
+  }
 
   private static func greatest(_ values: [Float]) -> Int? {
     var best: Int?
