@@ -191,8 +191,10 @@ extension CodeRequest {
         entryPoint: try members.string("entry_point")))
     if let budget = try members.members("budget") {
       try budget.refuseUnknown(besides: ["tokens", "seconds"])
-      if let tokens = try budget.integer("tokens", in: 16...100_000) { request.settings.budgetTokens = tokens }
-      if let seconds = try budget.number("seconds", in: 1...1_800) { request.settings.budgetSeconds = seconds }
+      if let tokens = try budget.integer("tokens", in: CodeRequest.tokens) { request.settings.budgetTokens = tokens }
+      if let seconds = try budget.number("seconds", in: CodeRequest.seconds) {
+        request.settings.budgetSeconds = seconds
+      }
     }
     if let values = try numbers("gammas", 0...10) { request.settings.gammas = values.map { Float($0) } }
     if let values = try numbers("temperatures", 0.05...2) { request.settings.temperatures = values.map { Float($0) } }

@@ -3,10 +3,11 @@ import CodeGeneration
 
 /// The flags that decide how a program is searched for.
 struct CodeOptions: ParsableArguments {
-  @Option(help: "The most tokens generated in all: 16 to 1000000.")
+  @Option(
+    help: "The most tokens generated in all: \(CodeRequest.tokens.lowerBound) to \(CodeRequest.tokens.upperBound).")
   var tokens = 2_048
 
-  @Option(help: "The most seconds: 1 to 3600.")
+  @Option(help: "The most seconds: \(Int(CodeRequest.seconds.lowerBound)) to \(Int(CodeRequest.seconds.upperBound)).")
   var seconds = 120.0
 
   @Option(
@@ -48,8 +49,11 @@ struct CodeOptions: ParsableArguments {
     func check(_ name: String, _ isGood: Bool, _ expected: String) throws {
       guard isGood else { throw ValidationError("--\(name): expected \(expected)") }
     }
-    try check("tokens", (16...1_000_000).contains(tokens), "16 to 1000000, found \(tokens)")
-    try check("seconds", (1...3_600).contains(seconds), "1 to 3600, found \(seconds)")
+    let (counts, times) = (CodeRequest.tokens, CodeRequest.seconds)
+    try check(
+      "tokens", counts.contains(tokens), "\(counts.lowerBound) to \(counts.upperBound), found \(tokens)")
+    try check(
+      "seconds", times.contains(seconds), "\(Int(times.lowerBound)) to \(Int(times.upperBound)), found \(seconds)")
     try check("gamma", gamma.allSatisfy { (0...10).contains($0) }, "numbers from 0 to 10")
     try check("temperature", temperature.allSatisfy { (0.05...2).contains($0) }, "numbers from 0.05 to 2")
     try check("horizon", horizon.allSatisfy { (1...64).contains($0) }, "whole numbers from 1 to 64")

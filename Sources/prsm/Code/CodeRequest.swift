@@ -8,6 +8,10 @@ struct CodeRequest: Sendable {
   var task: CodeTask
   var settings = CodeSettings()
 
+  /// The budgets that may be asked for, in the terminal as through the API.
+  static let tokens = 16...100_000
+  static let seconds = 1.0...1_800.0
+
   /// As the API spells it.
   var json: JSONValue {
     var object = JSONObject()
@@ -35,8 +39,10 @@ struct CodeRequest: Sendable {
   /// The extensions by the names that flags and the API give them.
   static var switches: [(name: String, path: WritableKeyPath<CodeSettings.Extensions, Bool>)] {
     [
-      ("adapt", \.adaptsGuidance), ("derive", \.derivesTests), ("repair", \.repairs), ("diversify", \.diversifies),
+      ("adapt", \.adaptsGuidance), ("condense", \.condenses), ("derive", \.derivesTests), ("repair", \.repairs),
+      ("diversify", \.diversifies),
       ("accept", \.accepts), ("agree", \.agrees), ("last-resort", \.lastResort),
+      ("resample", \.resamples), ("sign", \.signs), ("doubt", \.doubts),
     ]
   }
 }

@@ -42,8 +42,14 @@ enum CodeSchemas {
       "budget": [
         "type": "object", "additionalProperties": false,
         "properties": [
-          "tokens": ["type": "integer", "minimum": 16, "maximum": 100_000],
-          "seconds": ["type": "number", "minimum": 1, "maximum": 1_800],
+          "tokens": [
+            "type": "integer", "minimum": .integer(CodeRequest.tokens.lowerBound),
+            "maximum": .integer(CodeRequest.tokens.upperBound),
+          ],
+          "seconds": [
+            "type": "number", "minimum": .double(CodeRequest.seconds.lowerBound),
+            "maximum": .double(CodeRequest.seconds.upperBound),
+          ],
         ],
       ],
       "gammas": numbers("number"), "temperatures": numbers("number"), "horizons": numbers("integer"),
