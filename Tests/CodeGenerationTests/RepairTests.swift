@@ -49,14 +49,6 @@ import Testing
     #expect(score("7") > score("None"))
   }
 
-  @Test func neighbouringCallsDifferInOneArgument() {
-    let calls = Agreement.neighbours(of: "f('abc', [1, 2], x1)")
-    #expect(calls.contains("f('cba', [1, 2], x1)"))
-    #expect(calls.contains("f('abc', [2, 2], x1)"))
-    #expect(!calls.contains { $0.contains("x2") })
-    #expect(calls.count <= Agreement.mostCalls)
-  }
-
   @Test func theSignalIsTheSameForTheSameRunsAndBounded() {
     let blocks = (0..<40).map {
       SignalText.Block(code: "def f(): return \($0)", invocation: "f()", trace: "result: \($0)")

@@ -94,8 +94,12 @@ final class ToySession: TokenSession {
 
 /// Runs nothing: a program's value is what a table says.
 struct ToyRunner: CodeRunner {
-  /// The value that a program returns, by a text that it contains.
+  /// The value that a program returns on the test's input, by a text that it contains. On other inputs it returns others.
   var values: [(marker: String, value: String)]
+  /// Programs that contain it return the same whatever they are given.
+  var constantMarker: String?
+  /// The test's own call.
+  var usual = "f(2, 4)"
   /// What a program has to return to pass.
   var wanted = "6"
 
@@ -112,9 +116,15 @@ struct ToyRunner: CodeRunner {
 
   func trace(_ programs: [SandboxProgram]) async throws -> [TracedRun] {
     programs.map { program in
-      guard let value = value(of: program.source) else {
+      guard var value = value(of: program.source) else {
         return TracedRun(
           outcome: .exception(type: "NameError", message: "name 'nothing' is not defined", line: 2), trace: .init())
+      }
+      // The call stands in the last line.
+      if let call = program.source.split(separator: "\n").last, call != usual,
+        constantMarker.map({ program.source.contains($0) }) != true
+      {
+        value += " for " + call
       }
       return TracedRun(
         outcome: .completed,

@@ -1,64 +1,72 @@
-/// Which of several programs that pass to submit: the one that most others agree with on inputs near the tests'.
+/// What a program that passes does on inputs near the test's.
+struct Standing: Sendable, Hashable {
+  /// What it returns for each, as text.
+  var behaviour: [String]
+  /// Whether it returns the same whatever it is given.
+  var isConstant: Bool
+  /// The share of inputs on which it fails.
+  var failures: Double
+  /// Whether a rule has made it.
+  var isRepair: Bool
+
+  /// - Parameter value: what it returns on the test's own input.
+  init(_ behaviour: [String], value: String, isRepair: Bool) {
+    self.behaviour = behaviour
+    isConstant = behaviour.allSatisfy { $0 == value }
+    failures = behaviour.isEmpty ? 0 : Double(behaviour.count { Self.failed($0) }) / Double(behaviour.count)
+    self.isRepair = isRepair
+  }
+
+  /// How much it counts where programs that do the same are counted.
+  var weight: Double { (isRepair ? 0.5 : 1) * (1 - 0.5 * failures) * (isConstant ? 0.1 : 1) }
+
+  /// How ``Assessor/behaviours(_:on:)`` spells what was not a value.
+  static let failureMark = "!"
+  static func failed(_ text: String) -> Bool { text.hasPrefix(failureMark) }
+}
+
+/// Which of several programs that pass to submit: the one that most others agree with on inputs near the test's.
 ///
 /// One test often leaves room for wrong programs; they tend to differ from each other, and right ones do not.
 enum Agreement {
-  /// The most inputs that are tried.
-  static let mostCalls = 6
+  /// The weight, and the lead over others, that a group of programs has once there is no need to look for more.
+  static let settledWeight = 2.0
+  static let settledLead = 1.0
 
-  /// The candidate in the largest group of equal behaviour; the first of the earliest group among equals.
-  static func choose(among passing: [Candidate], _ assessor: Assessor) async throws -> Candidate? {
-    guard passing.count > 2, let call = assessor.firstInvocation else { return passing.first }
-    let calls = neighbours(of: call)
-    guard !calls.isEmpty else { return passing.first }
-    let behaviours = try await assessor.behaviours(passing.map(\.source), on: calls)
-    var groups: [(behaviour: [String], members: [Int])] = []
-    for (index, behaviour) in behaviours.enumerated() {
-      if let group = groups.firstIndex(where: { $0.behaviour == behaviour }) {
-        groups[group].members.append(index)
-      } else {
-        groups.append((behaviour, [index]))
-      }
-    }
-    var best = groups[0]
-    for group in groups where group.members.count > best.members.count { best = group }
-    return passing[best.members[0]]
+  private struct Group {
+    var behaviour: [String]
+    var weight: Double
+    var members: [Candidate]
   }
 
-  /// Calls like the given one with one argument's value changed: numbers by one, doubled, strings reversed or shortened.
-  static func neighbours(of call: String) -> [String] {
-    guard let open = call.firstIndex(of: "(") else { return [] }
-    let head = String(call[...open])
-    let body = Array(call[call.index(after: open)...])
-    var calls: [String] = []
-    var index = 0
-    func replacing(_ range: Range<Int>, _ text: String) -> String {
-      head + String(body[..<range.lowerBound]) + text + String(body[range.upperBound...])
-    }
-    while index < body.count, calls.count < mostCalls * 4 {
-      let character = body[index]
-      if character == "'" || character == "\"" {
-        let end = body[(index + 1)...].firstIndex(of: character) ?? body.count - 1
-        let content = String(body[(index + 1)..<max(index + 1, end)])
-        if !content.contains("\\") {
-          calls.append(replacing(index + 1..<max(index + 1, end), String(content.reversed())))
-          calls.append(replacing(index + 1..<max(index + 1, end), String(content.dropFirst())))
-        }
-        index = end + 1
-      } else if character.isNumber {
-        let isWord = index > 0 && (PythonText.isIdentifier(body[index - 1]) || body[index - 1] == ".")
-        let end = body[index...].firstIndex { !$0.isNumber } ?? body.count
-        if !isWord, let number = Int(String(body[index..<end])), number < 1_000_000 {
-          calls.append(replacing(index..<end, String(number + 1)))
-          calls.append(replacing(index..<end, String(number * 2 + 3)))
-        }
-        index = max(end, index + 1)
+  private static func groups(_ passing: [(candidate: Candidate, standing: Standing?)]) -> [Group] {
+    var groups: [Group] = []
+    for (candidate, standing) in passing {
+      guard let standing else { continue }
+      if let group = groups.firstIndex(where: { $0.behaviour == standing.behaviour }) {
+        groups[group].members.append(candidate)
+        groups[group].weight += standing.weight
       } else {
-        index += 1
+        groups.append(Group(behaviour: standing.behaviour, weight: standing.weight, members: [candidate]))
       }
     }
-    let distinct = calls.reduce(into: [String]()) { if !$0.contains($1), $1 != call { $0.append($1) } }
-    guard distinct.count > mostCalls else { return distinct }
-    // Spread over the arguments rather than all in the first.
-    return (0..<mostCalls).map { distinct[$0 * distinct.count / mostCalls] }
+    return groups
+  }
+
+  /// Whether enough programs agree, and few enough do otherwise. Without standings there is nothing to wait for.
+  static func isSettled(_ passing: [(candidate: Candidate, standing: Standing?)]) -> Bool {
+    if passing.contains(where: { $0.standing == nil }) { return true }
+    let weights = groups(passing).map(\.weight).sorted(by: >)
+    guard let best = weights.first else { return false }
+    return best >= settledWeight - 1e-9 && best - (weights.dropFirst().first ?? 0) >= settledLead - 1e-9
+  }
+
+  /// The first candidate of the heaviest group of equal behaviour, one that was written before one that a rule has made; of
+  /// equals the earlier group.
+  static func choose(among passing: [(candidate: Candidate, standing: Standing?)]) -> Candidate? {
+    var best: Group?
+    for group in groups(passing) where group.weight > (best?.weight ?? 0) + 1e-9 { best = group }
+    let pool = best?.members ?? passing.map(\.candidate)
+    return pool.first { $0.origin != .repair } ?? pool.first
   }
 }

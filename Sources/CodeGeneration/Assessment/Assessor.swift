@@ -41,6 +41,10 @@ final class Assessor {
   }
 
   var hasTests: Bool { !tests.isEmpty || task.deciding != nil }
+  /// Whether there are so few tests that a wrong program may well pass them.
+  var isThin: Bool { task.deciding == nil && tests.count <= 2 }
+  /// The calls that candidates are run on.
+  var calls: [String] { invocations }
   var firstInvocation: String? { invocations.first }
   func invocation(_ index: Int) -> String { invocations.indices.contains(index) ? invocations[index] : "" }
   func expectation(_ index: Int) -> String? { expected.indices.contains(index) ? expected[index] : nil }
@@ -148,7 +152,7 @@ final class Assessor {
     return sources.indices.map { index in
       calls.indices.map { call in
         let run = runs[index * calls.count + call]
-        return run.outcome == .completed ? run.returned ?? "nothing" : run.outcome.code
+        return run.outcome == .completed ? run.returned ?? "nothing" : Standing.failureMark + run.outcome.code
       }
     }
   }

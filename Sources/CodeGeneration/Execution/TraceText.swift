@@ -1,31 +1,54 @@
 import Sandbox
 
-/// A trace in few words.
+/// A trace in few words: the program with what each of its lines did.
 enum TraceText {
-  /// The most lines of a trace that are shown; what lies between the first and the last of them is left out.
-  static let mostLines = 14
+  /// The most lines of a program that are shown, values of one variable in one line, and characters of a remark.
+  static let mostLines = 24
+  static let mostValues = 3
+  static let mostCharacters = 60
 
-  /// Each step with what it changed, and how it ended.
-  static func steps(_ run: TracedRun, source: String) -> String {
-    let lines = source.split(separator: "\n", omittingEmptySubsequences: false)
-    var text: [String] = []
+  /// The program's lines, each with the values that it gave to variables, in order, or with what it raised.
+  static func annotated(_ run: TracedRun, source: String) -> String {
+    var remarks: [Int: Remark] = [:]
+    var current: [Int: Int] = [:]
     for event in run.trace.events where event.depth >= 2 {
-      let changes = event.changes.map { "\($0.name) = \($0.value)" }.joined(separator: ", ")
-      let code = lines.indices.contains(event.line - 1) ? PythonText.trim(String(lines[event.line - 1])) : ""
+      // What a step shows was done by the line before it.
+      let line = event.kind == .call ? event.line : current[event.frame] ?? event.line
+      for change in event.changes { remarks[line, default: Remark()].note(change.name, change.value) }
       switch event.kind {
-      case .call: text.append("call \(event.function): \(changes)")
-      case .line:
-        if !changes.isEmpty, let last = text.indices.last { text[last] += "  -> \(changes)" }
-        text.append(code)
-      case .return: text.append("return \(event.value)")
-      case .exception: text.append("raises \(event.value)")
+      case .line: current[event.frame] = event.line
+      case .exception: remarks[event.line, default: Remark()].raised = event.value
+      case .call, .return: break
       }
     }
-    if text.count > mostLines {
-      text = Array(text.prefix(mostLines / 2)) + ["..."] + text.suffix(mostLines / 2)
+    let lines = source.split(separator: "\n", omittingEmptySubsequences: false)
+    return lines.prefix(mostLines).enumerated().map { index, line in
+      remarks[index + 1].map { "\(line)  # \($0.text.prefix(mostCharacters))" } ?? String(line)
+    }.joined(separator: "\n")
+  }
+
+  /// What one line did.
+  private struct Remark {
+    var values: [(name: String, values: [String])] = []
+    var raised: String?
+
+    mutating func note(_ name: String, _ value: String) {
+      if let index = values.firstIndex(where: { $0.name == name }) {
+        values[index].values.append(value)
+      } else {
+        values.append((name, [value]))
+      }
     }
-    text.append(ending(run))
-    return text.joined(separator: "\n")
+
+    var text: String {
+      var parts = values.map { name, values in
+        let shown =
+          values.count <= mostValues ? values : values.prefix(mostValues - 1) + ["...", values[values.count - 1]]
+        return "\(name) = \(shown.joined(separator: ", "))"
+      }
+      if let raised { parts.append("raises \(raised)") }
+      return parts.joined(separator: "; ")
+    }
   }
 
   /// The value of the call, or the reason why there is none.

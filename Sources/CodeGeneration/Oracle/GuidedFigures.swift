@@ -1,114 +1,131 @@
 package import ModelInterface
 
-/// What guided decoding costs, measured: tokens a second of three ways to write the same kind of line.
+/// What guided tokens took.
+package struct GuidedCost: Sendable, Hashable {
+  /// Tokens that were written.
+  package var tokens = 0
+  /// Seconds that passed.
+  package var seconds = 0.0
+  /// Rows that the model computed, and the calls in which it did.
+  package var rows = 0
+  package var steps = 0
+}
+
+/// What guided decoding costs, measured in searches as they are: tokens a second of three ways to write.
 package struct GuidedFigures: Sendable, Hashable {
-  /// The plain prompt's likeliest tokens, one sequence.
+  /// The plain prompts' likeliest tokens, one sequence.
   package var greedy: Double
-  /// Under guidance with cached prompts, both distributions in one step a token, the traces renewed every line.
+  /// One attempt's lines under guidance: reading what is new in its traces, and choosing. Its candidates' tokens and the
+  /// executions are not counted, neither as tokens nor as seconds.
   package var guided: Double
   /// Under guidance with both prompts computed anew for each token.
   package var naive: Double
+  /// Rows that guided decoding computed for each token, and calls of the model.
+  package var rowsPerToken: Double
+  package var stepsPerToken: Double
 
-  /// Measures on a problem of its own.
+  /// Measures on problems of its own.
   ///
   /// - Parameters:
-  ///   - tokens: how many greedy and guided decoding write.
-  ///   - naive: how many the naive one writes.
+  ///   - tokens: how many tokens greedy decoding writes, and how many the searches may generate in all for each problem.
+  ///   - naive: how many tokens the naive way writes for each problem.
   package static func measure(
-    _ model: any TokenModel, tokens: Int, naive: Int
+    _ model: any TokenModel, runner: any CodeRunner, tokens: (greedy: Int, search: Int), naive: Int
   ) async throws -> GuidedFigures {
-    let bench = try await Workbench(model, sequences: 4, context: RequestContext(requestID: "figures"))
+    var settings = CodeSettings()
+    settings.extensions.resamples = false
+    settings.extensions.repairs = false
+    settings.gammas = [1]
+    settings.styles = [.fewShot]
+    settings.attempts = 1
+    settings.budgetTokens = tokens.search
+    settings.budgetSeconds = .greatestFiniteMagnitude
+    let bench = try await Workbench(
+      model, sequences: settings.sequences + 2, context: RequestContext(requestID: "figures"))
     do {
-      let figures = try await measure(bench, tokens, naive)
+      var sums = (greedy: Rate(), guided: Rate(), naive: Rate())
+      var cost = GuidedCost()
+      for task in tasks {
+        let plain = bench.tokens(of: try CodePrompt(.fewShot, task, model: model))
+        sums.greedy += try await greedy(bench, plain, tokens.greedy)
+        var signal = ""
+        let search = CodeSearch(task, settings: settings, bench: bench, runner: runner, clock: Self.now) { event in
+          if case .signal(_, let text, _) = event, text.count > signal.count { signal = text }
+        }
+        _ = try await search.run()
+        sums.guided += Rate(tokens: search.guided.tokens, seconds: search.guided.seconds)
+        cost.rows += search.guided.rows
+        cost.steps += search.guided.steps
+        sums.naive += try await slow(bench, task, plain, signal, naive)
+      }
       await bench.close()
-      return figures
+      return GuidedFigures(
+        greedy: sums.greedy.perSecond, guided: sums.guided.perSecond, naive: sums.naive.perSecond,
+        rowsPerToken: Double(cost.rows) / Double(max(1, sums.guided.tokens)),
+        stepsPerToken: Double(cost.steps) / Double(max(1, sums.guided.tokens)))
     } catch {
       await bench.close()
       throw error
     }
   }
 
-  private static func measure(_ bench: Workbench, _ tokens: Int, _ naive: Int) async throws -> GuidedFigures {
-    let task = CodeTask(
-      instruction: "Write a function to find the words of a text that occur more than once, in alphabetical order.",
-      tests: ["assert repeated_words('a b a c b') == ['a', 'b']"])
-    let prompt = try CodePrompt(.fewShot, task, model: bench.model)
-    let plain = bench.tokens(of: prompt)
+  /// So many tokens in so much time.
+  private struct Rate {
+    var tokens = 0
+    var seconds = 0.0
+    var perSecond: Double { seconds > 0 ? Double(tokens) / seconds : 0 }
+
+    static func += (left: inout Rate, right: Rate) {
+      left.tokens += right.tokens
+      left.seconds += right.seconds
+    }
+  }
+
+  private static func greedy(_ bench: Workbench, _ plain: [TokenID], _ tokens: Int) async throws -> Rate {
     let base = try await bench.base(.fewShot, plain)
-    let greedy = try await rate(tokens) {
-      let strand = try await strand(bench, base, plain, .greedy, tokens)
-      try await bench.write([strand], allowance: tokens)
-      try await bench.giveBack(strand.sequence)
-      return strand.written
-    }
-    let guided = try await rate(tokens) {
-      var written = 0
-      let strand = try await strand(bench, base, plain, .greedy, tokens)
-      let conditional = try await bench.fork(base)
-      var held = Array(plain.dropLast())
-      while written < tokens {
-        let signal = SignalText([block(number: written)]).text
-        let wanted = bench.tokens(of: prompt, signal: signal) + strand.draft.tokens
-        let common = min(Workbench.commonPrefix(held, wanted), wanted.count - 1)
-        if common < held.count { try await bench.session.truncate(conditional, to: common) }
-        try await bench.read([(conditional, Array(wanted[common..<(wanted.count - 1)]))])
-        strand.manner = .guided(conditional: conditional, gamma: 1)
-        strand.conditionalFeed = Array(wanted.suffix(1))
-        let before = strand.draft.tokens.count
-        strand.draft.reopen()
-        // A line has about twelve tokens.
-        try await bench.write([strand], allowance: min(12, tokens - written))
-        held = wanted + strand.draft.tokens.dropFirst(before).dropLast()
-        if strand.draft.tokens.count == before { break }
-        written += strand.draft.tokens.count - before
-      }
-      try await bench.giveBack(strand.sequence)
-      try await bench.giveBack(conditional)
-      return written
-    }
+    let strand = Strand(
+      sequence: try await bench.fork(base), manner: .greedy, draft: CodeDraft(unending: true),
+      feed: Array(plain.suffix(1)), mostTokens: .max, random: SplitMix(seed: 1))
+    let start = now()
+    try await bench.write([strand], allowance: tokens)
+    let seconds = now() - start
+    try await bench.giveBack(strand.sequence)
+    return Rate(tokens: strand.written, seconds: seconds)
+  }
+
+  private static func slow(
+    _ bench: Workbench, _ task: CodeTask, _ plain: [TokenID], _ signal: String, _ tokens: Int
+  ) async throws -> Rate {
     guard let first = bench.takeSequence(), let second = bench.takeSequence() else {
       throw GenerationError(.internal, "the measurement needs two more sequences")
     }
-    let oracle = NaiveGuidance(bench.session, first, second)
-    let conditional = bench.tokens(of: prompt, signal: SignalText([block(number: 0)]).text)
-    let slow = try await rate(naive) {
-      try await oracle.tokens(after: plain, conditional: conditional, gamma: 1, count: naive).count
-    }
-    return GuidedFigures(greedy: greedy, guided: guided, naive: slow)
+    let conditional = bench.tokens(of: try CodePrompt(.fewShot, task, model: bench.model), signal: signal)
+    let start = now()
+    let written = try await NaiveGuidance(bench.session, first, second).tokens(
+      after: plain, conditional: conditional, gamma: 1, count: tokens)
+    let seconds = now() - start
+    try await bench.giveBack(first)
+    try await bench.giveBack(second)
+    return Rate(tokens: written.count, seconds: seconds)
   }
 
-  private static func strand(
-    _ bench: Workbench, _ base: SequenceID, _ tokens: [TokenID], _ manner: Strand.Manner, _ most: Int
-  ) async throws -> Strand {
-    Strand(
-      sequence: try await bench.fork(base), manner: manner, draft: CodeDraft(unending: true),
-      feed: Array(tokens.suffix(1)), mostTokens: .max, random: SplitMix(seed: 1))
-  }
+  private static let origin = ContinuousClock.now
+  private static func now() -> Double { (ContinuousClock.now - origin) / .seconds(1) }
 
-  private static func rate(_ count: Int, _ work: () async throws -> Int) async throws -> Double {
-    let start = ContinuousClock.now
-    let done = try await work()
-    return Double(done) / ((ContinuousClock.now - start) / .seconds(1))
-  }
+  /// Nothing is good enough for them, so that the searches go on until their budgets are used up.
+  private static let tasks = [
+    task(
+      "Write a function to find the words of a text that occur more than once, in alphabetical order.",
+      "assert repeated_words('a b a c b') == ['a', 'b']"),
+    task("Write a function to sum the digits of a number.", "assert digit_sum(4096) == 19"),
+    task(
+      "Write a function to merge two sorted lists into one sorted list.",
+      "assert merge_sorted([1, 4, 6], [2, 3, 9]) == [1, 2, 3, 4, 6, 9]"),
+  ]
 
-  /// Traces of a usual length that change with every line.
-  private static func block(number: Int) -> SignalText.Block {
-    SignalText.Block(
-      code: """
-        def repeated_words(text):
-            counts = {}
-            for word in text.split():
-                counts[word] = counts.get(word, 0) + \(number)
-            return sorted(counts)
-        """,
-      invocation: "repeated_words('a b a c b')",
-      trace: """
-        call repeated_words: text = 'a b a c b'
-        counts = {}
-        for word in text.split():  -> word = 'a'
-        counts[word] = counts.get(word, 0) + \(number)  -> counts = {'a': \(number)}
-        return ['a', 'b', 'c']
-        result: ['a', 'b', 'c']
-        """)
+  private static func task(_ instruction: String, _ test: String) -> CodeTask {
+    var task = CodeTask(instruction: instruction, tests: [test])
+    task.deciding = ["assert False"]
+    return task
   }
 }

@@ -2,15 +2,17 @@
 struct SignalText: Sendable, Hashable {
   /// One candidate on one test's input.
   struct Block: Sendable, Hashable {
+    /// The candidate, with what its lines did.
     var code: String
     var invocation: String
+    /// How the invocation ended.
     var trace: String
   }
 
   /// The most characters of the whole text; blocks that no longer fit are left out.
   static let mostCharacters = 1_600
 
-  /// In the order of the programs' text, then of the tests, so that the same runs give the same text.
+  /// In the order in which they are given, each once.
   private(set) var blocks: [Block]
 
   init(_ blocks: [Block]) {
@@ -24,13 +26,12 @@ struct SignalText: Sendable, Hashable {
     var text = """
 
       ### Execution
-      These are possible ways to go on, perhaps unfinished or wrong, and what they did when they were run. Use what they \
-      show; do not repeat their mistakes.
+      Programs that begin like this one, perhaps unfinished or wrong, each line with what it did:
 
       """
     var isFull = false
     for block in blocks where !isFull {
-      let more = "\nFunction:\n\(block.code)\nInvocation:\n\(block.invocation)\nExecution trace:\n\(block.trace)\n"
+      let more = "\nExecution trace:\n\(block.code)\n# \(block.invocation): \(block.trace)\n"
       isFull = text.count + more.count > Self.mostCharacters
       if !isFull || text.count < 400 { text += more.prefix(Self.mostCharacters) }
     }

@@ -7,10 +7,13 @@ final class Attempt {
   let prompt: CodePrompt
   /// What is written: its sequence holds the plain prompt.
   let strand: Strand
-  /// The sequence that holds the prompt with traces, what it holds, and these traces.
+  /// The number of the plain prompt's tokens.
+  let plainTokens: Int
+  /// The sequence that holds the prompt with traces, what it holds, these traces, and whose they are.
   var conditional: SequenceID?
   var conditionalTokens: [TokenID] = []
   var signal = ""
+  var shown: [Int] = []
   var gamma: Float = 0
   /// Guided lines that are still allowed.
   var linesLeft: Int
@@ -19,12 +22,13 @@ final class Attempt {
   var best = 0.0
 
   init(
-    id: Int, configuration: AttemptConfiguration, prompt: CodePrompt, strand: Strand, linesLeft: Int,
+    id: Int, configuration: AttemptConfiguration, prompt: CodePrompt, plainTokens: Int, strand: Strand, linesLeft: Int,
     culprit: Candidate?
   ) {
     self.id = id
     self.configuration = configuration
     self.prompt = prompt
+    self.plainTokens = plainTokens
     self.strand = strand
     self.linesLeft = linesLeft
     self.culprit = culprit

@@ -9,7 +9,7 @@ extension CodeSearch {
     var owners: [Attempt] = []
     for attempt in attempts {
       let wanted = attempt.configuration.candidates
-      let fresh = wanted - min(wanted - 1, kept(attempt, assessor).count)
+      let fresh = wanted - min(wanted, kept(attempt, assessor).count)
       for number in 0..<fresh {
         strandCount += 1
         var draft = attempt.strand.draft
@@ -38,8 +38,15 @@ extension CodeSearch {
   ///
   /// - Returns: why the search ends, where it does.
   func advance(_ attempts: [Attempt], _ assessor: Assessor) async throws -> CodeResult.Ending? {
+    let start = clock()
+    let before = attempts.reduce(0) { $0 + $1.strand.written }
+    let (rows, steps) = (bench.rows, bench.steps)
     try await showTraces(attempts, assessor)
     try await writeLines(attempts)
+    guided.seconds += clock() - start
+    guided.rows += bench.rows - rows
+    guided.steps += bench.steps - steps
+    guided.tokens += attempts.reduce(0) { $0 + $1.strand.written } - before
     let done = attempts.filter(\.strand.isFinished)
     guard !done.isEmpty else { return exhausted }
     let found = try await assess(
@@ -59,16 +66,16 @@ extension CodeSearch {
     }
   }
 
-  /// Puts what the candidates did into each attempt's conditional prompt, where that has changed.
+  /// Puts what the candidates did into each attempt's conditional prompt, where that has changed. What is new there is read
+  /// together with the line's first token.
   private func showTraces(_ attempts: [Attempt], _ assessor: Assessor) async throws {
-    var work: [(sequence: SequenceID, tokens: [TokenID])] = []
     for attempt in attempts where attempt.configuration.gamma > 0 {
       let shown = shownCandidates(attempt, assessor)
       let blocks = shown.flatMap { candidate in
         candidate.runs.enumerated().map { number, run in
           SignalText.Block(
-            code: candidate.source, invocation: assessor.invocation(number),
-            trace: TraceText.steps(run, source: candidate.source))
+            code: TraceText.annotated(run, source: candidate.source), invocation: assessor.invocation(number),
+            trace: TraceText.ending(run))
         }
       }
       let signal = SignalText(blocks).text
@@ -77,18 +84,78 @@ extension CodeSearch {
         attempt.signal = signal
         await tell(.signal(attempt: attempt.id, text: signal, gamma: Double(attempt.gamma)))
       }
-      if !signal.isEmpty { work.append(try await conditional(attempt)) }
+      if !signal.isEmpty { try await takeIn(attempt) }
     }
-    try await bench.read(work)
   }
 
-  /// The newest candidates below an attempt, and the failing program that it takes up; in the order of their text.
+  /// The newest candidates below an attempt, and the failing program that it takes up.
+  ///
+  /// Those that were shown before come first and keep their order, so that little of the prompt changes; then those that
+  /// go on as most others do, because they are the likeliest to be shown after the next line, too.
   private func shownCandidates(_ attempt: Attempt, _ assessor: Assessor) -> [Candidate] {
-    var shown = Array(kept(attempt, assessor).sorted { $0.id > $1.id }.prefix(settings.candidates))
-    if let culprit = attempt.culprit, !shown.contains(where: { $0.id == culprit.id }) {
-      shown = [culprit] + shown.prefix(max(0, settings.candidates - 1))
+    let kept = kept(attempt, assessor)
+    propose(kept, attempt)
+    let start = attempt.strand.draft.bytes.count
+    func nextLine(_ candidate: Candidate) -> ArraySlice<UInt8>? {
+      candidate.draft.map { $0.bytes.dropFirst(start).prefix { $0 != UInt8(ascii: "\n") } }
     }
-    return shown.sorted { $0.source < $1.source }
+    let lines = kept.map(nextLine)
+    func company(_ candidate: Candidate) -> Int {
+      nextLine(candidate).map { line in lines.count { $0.map { $0.elementsEqual(line) } ?? false } } ?? 0
+    }
+    func place(_ candidate: Candidate) -> Int {
+      candidate.id == attempt.culprit?.id ? -1 : attempt.shown.firstIndex(of: candidate.id) ?? .max
+    }
+    func comesFirst(_ left: Candidate, _ right: Candidate) -> Bool {
+      let places = (place(left), place(right))
+      if places.0 != places.1 { return places.0 < places.1 }
+      let companies = (company(left), company(right))
+      return companies.0 != companies.1 ? companies.0 > companies.1 : left.id < right.id
+    }
+    let pool = attempt.culprit.map { culprit in [culprit] + kept.filter { $0.id != culprit.id } } ?? kept
+    let shown: [Candidate]
+    if settings.extensions.condenses {
+      shown = news(pool.sorted(by: comesFirst), attempt, assessor)
+    } else {
+      // The newest, however they ended.
+      let newest = pool.sorted { place($1) != -1 && (place($0) == -1 || $0.id > $1.id) }
+      shown = newest.prefix(settings.candidates).sorted(by: comesFirst)
+    }
+    attempt.shown = shown.map(\.id)
+    return shown
+  }
+
+  /// One candidate for each way in which they end, so that the prompt changes only where there is something new to tell;
+  /// until then what was shown stays, although the code may have gone another way since.
+  private func news(_ candidates: [Candidate], _ attempt: Attempt, _ assessor: Assessor) -> [Candidate] {
+    let before = attempt.shown.compactMap { id in
+      assessor.candidates.indices.contains(id) ? assessor.candidates[id] : nil
+    }
+    let known = Set(before.map(\.summary))
+    let isNew = candidates.contains { !known.contains($0.summary) }
+    guard isNew else { return before }
+    let current = Set(candidates.map(\.summary))
+    var shown = before.filter { current.contains($0.summary) }
+    for candidate in candidates where !shown.contains(where: { $0.summary == candidate.summary }) {
+      shown.append(candidate)
+    }
+    return Array(shown.prefix(settings.candidates))
+  }
+
+  /// The next lines of candidates as proposals for the attempt's.
+  private func propose(_ kept: [Candidate], _ attempt: Attempt) {
+    let written = attempt.strand.draft.tokens
+    var proposals: [Strand.Proposal] = []
+    for candidate in kept {
+      guard let draft = candidate.draft, draft.tokens.starts(with: written) else { continue }
+      let line = draft.line(from: written.count)
+      if let index = proposals.firstIndex(where: { $0.tokens == line }) {
+        proposals[index].weight += 1
+      } else {
+        proposals.append(Strand.Proposal(tokens: line, weight: 1))
+      }
+    }
+    attempt.strand.proposals = proposals
   }
 
   /// How strong guidance is: where all candidates did the same, their runs tell little about which way to go.
@@ -99,10 +166,9 @@ extension CodeSearch {
     return full * (0.5 + 0.5 * spread)
   }
 
-  /// What the attempt's conditional sequence has still to take in; what it shares with before is kept.
-  private func conditional(_ attempt: Attempt) async throws -> (sequence: SequenceID, tokens: [TokenID]) {
+  /// Has the attempt's conditional sequence take in the prompt with its traces; what it shares with before is kept.
+  private func takeIn(_ attempt: Attempt) async throws {
     let wanted = bench.tokens(of: attempt.prompt, signal: attempt.signal) + attempt.strand.draft.tokens
-    let most = wanted.count - 1
     let sequence: SequenceID
     if let own = attempt.conditional {
       sequence = own
@@ -112,11 +178,10 @@ extension CodeSearch {
       attempt.conditional = sequence
       attempt.conditionalTokens = Array(tokens.dropLast())
     }
-    let common = min(Workbench.commonPrefix(attempt.conditionalTokens, wanted), most)
+    let common = min(Workbench.commonPrefix(attempt.conditionalTokens, wanted), wanted.count - 1)
     if common < attempt.conditionalTokens.count { try await bench.session.truncate(sequence, to: common) }
-    attempt.conditionalTokens = Array(wanted[..<most])
-    attempt.strand.conditionalFeed = Array(wanted.suffix(1))
-    return (sequence, Array(wanted[common..<most]))
+    attempt.conditionalTokens = Array(wanted[..<common])
+    attempt.strand.conditionalFeed = Array(wanted[common...])
   }
 
   /// Writes the next line of every attempt, both distributions of all of them in one batch a token.
@@ -135,16 +200,24 @@ extension CodeSearch {
       }
     }
     let before = attempts.map { (tokens: $0.strand.draft.tokens.count, feed: $0.strand.conditionalFeed) }
+    for attempt in attempts {
+      attempt.strand.held = (
+        attempt.plainTokens + attempt.strand.draft.tokens.count - 1, attempt.conditionalTokens.count
+      )
+    }
     var shown = attempts.map(\.strand.draft.bytes.count)
     try await bench.write(attempts.map(\.strand), allowance: allowance) { index in
       let strand = attempts[index].strand
       let bytes = strand.draft.bytes
-      let text = bytes.count > shown[index] ? String(decoding: bytes[shown[index]...], as: UTF8.self) : ""
-      shown[index] = bytes.count
-      await tell(
-        .token(
-          attempt: attempts[index].id, text: text, probability: exponential(Double(strand.lastLogprob)),
-          divergence: Double(strand.lastDivergence)))
+      for token in strand.recent {
+        let end = max(shown[index], min(token.end, bytes.count))
+        let text = String(decoding: bytes[min(shown[index], bytes.count)..<min(end, bytes.count)], as: UTF8.self)
+        shown[index] = end
+        await tell(
+          .token(
+            attempt: attempts[index].id, text: text, probability: exponential(Double(token.logprob)),
+            divergence: Double(token.divergence)))
+      }
     }
     for (attempt, earlier) in zip(attempts, before) {
       // What was fed to the conditional sequence on the way: all but the last token of the line.

@@ -1,28 +1,6 @@
 import ModelInterface
 
 extension CodeSearch {
-  /// Writes whole programs from the root: the likeliest one, and samples. Best-of-n would write the same ones.
-  func firstWave(_ assessor: Assessor) async throws -> CodeResult.Ending? {
-    let style = settings.styles.first ?? .fewShot
-    let (_, tokens, sequence) = try await base(style)
-    var strands: [Strand] = []
-    for index in 0..<max(1, settings.firstWave) {
-      let draft = CodeDraft(opening: task.opening, entryPoint: task.entryPoint)
-      strands.append(
-        Strand(
-          sequence: try await bench.fork(sequence),
-          manner: index == 0 ? .greedy : .drawn(temperature: settings.firstTemperature), draft: draft,
-          feed: Array(tokens.suffix(1)), mostTokens: settings.programTokens,
-          random: BestOfN.random(seed: settings.seed, sample: index)))
-    }
-    try await write(strands)
-    let entries = strands.enumerated().map { index, strand in
-      Assessor.Entry(draft: strand.draft, origin: index == 0 ? .greedy : .sample, attempt: nil)
-    }
-    _ = try await assess(entries, assessor)
-    return mayEnd(assessor) ? .passed : nil
-  }
-
   /// Writes strands and gives their sequences back.
   func write(_ strands: [Strand]) async throws(GenerationError) {
     try await bench.write(strands, allowance: allowance)
@@ -63,7 +41,7 @@ extension CodeSearch {
     horizons.begin(horizon)
     styles.begin(preferred)
     let (prompt, tokens, sequence) = try await base(style)
-    let draft = start?.draft ?? CodeDraft(opening: task.opening, entryPoint: task.entryPoint)
+    let draft = start?.draft ?? root(assessor)
     let own = try await bench.fork(sequence)
     let all = tokens + draft.tokens
     // The base holds all of the prompt but its last token.
@@ -75,11 +53,21 @@ extension CodeSearch {
       random: SplitMix(seed: settings.seed, stream: 1_000 + strandCount))
     attemptCount += 1
     let attempt = Attempt(
-      id: attemptCount, configuration: configuration, prompt: prompt, strand: strand,
+      id: attemptCount, configuration: configuration, prompt: prompt, plainTokens: tokens.count, strand: strand,
       linesLeft: start == nil ? settings.guidedLines : settings.repairLines, culprit: start?.candidate)
     await tell(
       .attempt(id: attempt.id, configuration: configuration, code: draft.code, parent: start?.candidate.id))
     return attempt
+  }
+
+  /// Where attempts begin that take up nothing: behind the function's first line as the likeliest program has it, because
+  /// guidance has nothing to say before it (EG-CFG, section 2).
+  private func root(_ assessor: Assessor) -> CodeDraft {
+    let empty = CodeDraft(opening: task.opening, entryPoint: task.entryPoint)
+    guard settings.extensions.signs, let signature, let draft = assessor.candidates.first?.draft,
+      draft.code.hasPrefix(signature.opening)
+    else { return empty }
+    return draft.prefix(draft.line(from: 0).count, opening: task.opening)
   }
 
   /// A failing program worth another try, and its beginning up to where it may have gone wrong.
@@ -87,7 +75,7 @@ extension CodeSearch {
     func worth(_ candidate: Candidate) -> Double {
       candidate.score / (1 + 0.5 * Double(visits[candidate.id, default: 0]))
     }
-    let possible = assessor.candidates.filter { ($0.draft?.tokens.count ?? 0) > 4 && $0.score > 0.1 }
+    let possible = assessor.candidates.filter { ($0.draft?.tokens.count ?? 0) > 4 && $0.score > 0.1 && !$0.passes }
     guard let candidate = possible.max(by: { worth($0) != worth($1) ? worth($0) < worth($1) : $0.id > $1.id }),
       let draft = candidate.draft
     else { return nil }

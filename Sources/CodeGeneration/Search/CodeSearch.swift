@@ -13,14 +13,29 @@ package final class CodeSearch {
   let settings: CodeSettings
   let task: CodeTask
   private let runner: any CodeRunner
-  private let clock: () -> Double
+  let clock: () -> Double
   private let report: (CodeEvent) async -> Void
   private let began: Double
   private let readBefore: Int
   private let generatedBefore: Int
   private(set) var executionSeconds = 0.0
+  /// What was written under guidance, and what it took: reading the traces and choosing, without candidates and executions.
+  package var guided = GuidedCost()
   var prompts: [PromptStyle: (prompt: CodePrompt, tokens: [TokenID])] = [:]
   var random: SplitMix
+  /// Whole programs from the root, with what the model said on the way; the sequence that holds the likeliest one; how many
+  /// were drawn; and how many waves in a row brought nothing new.
+  var tree = ProgramTree()
+  var trunk: (sequence: SequenceID, tokens: [TokenID])?
+  var samplesDrawn = 0
+  var idleWaves = 0
+  private var wavesSinceRound = 0
+  /// The tokens that were generated when a program first passed.
+  private var passedAt: Int?
+  /// What the tests' calls say of the function; nil where that is not to be looked at.
+  private(set) var signature: Signature?
+  /// What programs that pass do on other inputs, by their number.
+  var standings: [Int: Standing] = [:]
   var strandCount: UInt64 = 0
   var attemptCount = 0
   var gammas: Preference<Float>
@@ -66,16 +81,20 @@ package final class CodeSearch {
     }
     let assessor = try await Assessor(task, tests: tests, runner: runner)
     await report(.started(tests: tests, derived: isDerived))
-    var ending = try await firstWave(assessor)
+    if task.opening.isEmpty { signature = Signature(task.entryPoint, calls: assessor.calls) }
+    var ending = try await sampleWhole(max(1, settings.firstWave), assessor)
     if !assessor.hasTests {
       ending = .untested
     } else {
       while ending == nil {
         try Task.checkCancellation()
-        if let reason = exhausted { ending = reason } else { ending = try await round(assessor) }
+        if let reason = exhausted { ending = reason } else { ending = try await next(assessor) }
       }
-      if ending != .passed, settings.extensions.lastResort, try await lastResort(assessor) { ending = .passed }
+      if !assessor.candidates.contains(where: \.passes), settings.extensions.lastResort {
+        if try await lastResort(assessor) { ending = .passed }
+      }
     }
+    try await fellTrunk()
     let chosen = try await choose(assessor)
     return CodeResult(
       program: chosen?.source ?? "", candidate: chosen, passes: chosen?.passes ?? false, tests: tests,
@@ -84,6 +103,19 @@ package final class CodeSearch {
       programs: assessor.candidates.count, unusable: assessor.unusable, duplicates: assessor.duplicates,
       attempts: attemptCount, seconds: clock() - began, executionSeconds: executionSeconds)
   }
+
+  /// Waves of whole programs and rounds of guided attempts in turn.
+  private func next(_ assessor: Assessor) async throws -> CodeResult.Ending? {
+    if settings.extensions.resamples, wavesSinceRound < settings.wavesPerRound, idleWaves < Self.mostIdleWaves {
+      wavesSinceRound += 1
+      return try await sampleWhole(max(1, settings.firstWave), assessor)
+    }
+    wavesSinceRound = 0
+    return try await round(assessor)
+  }
+
+  /// After so many waves in a row that only repeated what was there, guided attempts alone go on.
+  private static let mostIdleWaves = 4
 
   var generated: Int { bench.generated - generatedBefore }
   var allowance: Int { max(0, settings.budgetTokens - generated) }
@@ -121,22 +153,35 @@ package final class CodeSearch {
       if !repairs.isEmpty { fresh += try await assessor.assess(repairs: repairs) }
     }
     executionSeconds += clock() - start
+    if settings.extensions.doubts, assessor.isThin { try await weigh(fresh.filter(\.passes), assessor) }
     for candidate in fresh { await report(.candidate(candidate)) }
     await report(.progress(tokens: generated, executions: assessor.executions, seconds: clock() - began))
     return candidates
   }
 
-  /// Whether the search may end with what has passed.
+  /// Programs that pass and may be submitted.
+  private func passing(_ assessor: Assessor) -> [Candidate] {
+    assessor.candidates.filter { $0.passes && (settings.extensions.accepts || $0.origin != .sample) }
+  }
+
+  /// Whether the search may end with what has passed: at once where there are many tests; where there are few, a second
+  /// program has to do the same on other inputs, or the model has nothing new to say, or no more tokens are to be spent.
   func mayEnd(_ assessor: Assessor) -> Bool {
-    assessor.candidates.contains { $0.passes && (settings.extensions.accepts || $0.origin != .sample) }
+    let passing = passing(assessor)
+    guard !passing.isEmpty else { return false }
+    guard settings.extensions.doubts, assessor.isThin else { return true }
+    let since = passedAt ?? generated
+    passedAt = since
+    return idleWaves > 0 || generated - since >= settings.opinionTokens
+      || Agreement.isSettled(passing.map { ($0, standings[$0.id]) })
   }
 
   private func choose(_ assessor: Assessor) async throws -> Candidate? {
-    let passing = assessor.candidates.filter { $0.passes && (settings.extensions.accepts || $0.origin != .sample) }
+    let passing = passing(assessor)
     if !passing.isEmpty {
-      let written = passing.filter { $0.origin != .repair }
-      let pool = written.isEmpty ? passing : written
-      return settings.extensions.agrees ? try await Agreement.choose(among: pool, assessor) : pool.first
+      guard settings.extensions.agrees else { return passing.first { $0.origin != .repair } ?? passing.first }
+      try await weigh(passing, assessor)
+      return Agreement.choose(among: passing.map { ($0, standings[$0.id]) })
     }
     let whole = assessor.candidates.filter { $0.isWhole && $0.origin != .repair }
     let running = whole.filter { $0.runs.allSatisfy { $0.outcome == .completed } }
@@ -145,20 +190,35 @@ package final class CodeSearch {
     return assessor.candidates.filter { $0.origin != .repair }.max { $0.score < $1.score }
   }
 
+  /// Runs programs that pass on inputs near the tests', where that was not done yet.
+  private func weigh(_ passing: [Candidate], _ assessor: Assessor) async throws {
+    let fresh = passing.filter { standings[$0.id] == nil }
+    let inputs = assessor.firstInvocation.map { NearbyCalls($0) }
+    guard !fresh.isEmpty, let inputs, !inputs.calls.isEmpty else { return }
+    let start = clock()
+    let behaviours = try await assessor.behaviours(fresh.map(\.source), on: inputs.calls.map(\.text))
+    executionSeconds += clock() - start
+    for (candidate, behaviour) in zip(fresh, behaviours) {
+      standings[candidate.id] = Standing(
+        behaviour, value: candidate.runs.first?.returned ?? "nothing", isRepair: candidate.origin == .repair)
+    }
+  }
+
   private func lastResort(_ assessor: Assessor) async throws -> Bool {
     let start = clock()
     defer { executionSeconds += clock() - start }
     let nearest = assessor.candidates.filter { $0.origin != .repair }.sorted {
       $0.score != $1.score ? $0.score > $1.score : $0.id < $1.id
     }
+    var isFound = false
     for candidate in nearest.prefix(6) where candidate.score > 0.25 {
       let programs = BoldRepair.variants(candidate.source).map { (source: $0, parent: candidate) }
       let repaired = try await assessor.assess(repairs: programs)
-      if let passing = repaired.first(where: \.passes) {
+      for passing in repaired where passing.passes {
         await report(.candidate(passing))
-        return true
+        isFound = true
       }
     }
-    return false
+    return isFound
   }
 }

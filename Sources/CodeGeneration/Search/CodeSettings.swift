@@ -4,6 +4,8 @@ package struct CodeSettings: Sendable, Hashable {
   package struct Extensions: Sendable, Hashable {
     /// Guidance grows with what the runs tell apart.
     package var adaptsGuidance = true
+    /// The traces in the prompt change only where candidates end in a way that was not shown yet.
+    package var condenses = true
     /// Tests are taken from the description where none are given.
     package var derivesTests = true
     /// A failing program is taken up again where it went wrong, its trace in the prompt, and changed by rules.
@@ -16,6 +18,12 @@ package struct CodeSettings: Sendable, Hashable {
     package var agrees = true
     /// Once the budget is used up, operators and numbers of the nearest programs are changed by rules.
     package var lastResort = true
+    /// Whole programs are drawn between the rounds of guided attempts, too.
+    package var resamples = true
+    /// Whole programs give the function the name and the number of parameters that the tests' calls want.
+    package var signs = true
+    /// Where there are one or two tests, a program that passes them waits for a second one that does the same elsewhere.
+    package var doubts = true
 
     /// All of them.
     package init() {}
@@ -24,12 +32,16 @@ package struct CodeSettings: Sendable, Hashable {
     package static var none: Extensions {
       var none = Extensions()
       none.adaptsGuidance = false
+      none.condenses = false
       none.derivesTests = false
       none.repairs = false
       none.diversifies = false
       none.accepts = false
       none.agrees = false
       none.lastResort = false
+      none.resamples = false
+      none.signs = false
+      none.doubts = false
       return none
     }
   }
@@ -48,6 +60,10 @@ package struct CodeSettings: Sendable, Hashable {
   package var firstWave = 8
   /// Their temperature.
   package var firstTemperature: Float = 0.8
+  /// Waves of as many whole programs between two rounds of guided attempts.
+  package var wavesPerRound = 3
+  /// The most tokens that are spent on a second opinion, once a program passes.
+  package var opinionTokens = 1_024
   /// Attempts that are written side by side.
   package var attempts = 3
   /// Guided lines after which an attempt is given up that began at the root.
@@ -70,6 +86,6 @@ package struct CodeSettings: Sendable, Hashable {
 
   /// Sequences of the model's cache that a search with these settings holds.
   package var sequences: Int {
-    styles.count + max(firstWave, attempts * (candidates + 2))
+    styles.count + 1 + max(firstWave, attempts * (candidates + 2))
   }
 }

@@ -86,6 +86,12 @@ package enum PythonText {
     character == "_" || character.isLetter || character.isNumber
   }
 
+  /// Whether the text, but for blanks around it, is a name.
+  static func isName(_ text: some StringProtocol) -> Bool {
+    let name = trim(String(text))
+    return !name.isEmpty && name.allSatisfy(isIdentifier) && name.first?.isNumber == false
+  }
+
   /// Without white space at either end.
   package static func trim(_ text: String) -> String {
     guard let first = text.firstIndex(where: { !$0.isWhitespace }),

@@ -18,6 +18,9 @@ package final class UpstreamSearch {
   private var read = 0
   private var attempts = 0
 
+  /// Tokens that may still be generated.
+  private var left: Int { settings.budgetTokens - generated }
+
   /// Alternatives that are asked for: as many as OpenAI's API gives.
   private static let alternatives = 20
   /// The most attempts, where the budget does not end them before.
@@ -105,8 +108,8 @@ package final class UpstreamSearch {
         shown.sorted { $0.source < $1.source }.flatMap { candidate in
           candidate.runs.enumerated().map {
             SignalText.Block(
-              code: candidate.source, invocation: assessor.invocation($0),
-              trace: TraceText.steps($1, source: candidate.source))
+              code: TraceText.annotated($1, source: candidate.source), invocation: assessor.invocation($0),
+              trace: TraceText.ending($1))
           }
         }
       ).text
@@ -124,11 +127,13 @@ package final class UpstreamSearch {
   /// The next line with its end; nil where the program ends.
   private func line(_ code: String, _ signal: String, _ gamma: Float) async throws -> String? {
     if gamma == 1 || signal.isEmpty {
-      let answer = try await ask(prompt(signal) + code, tokens: Self.lineTokens, temperature: 0, stop: ["\n"])
+      guard left > 0 else { return nil }
+      let answer = try await ask(
+        prompt(signal) + code, tokens: min(Self.lineTokens, left), temperature: 0, stop: ["\n"])
       return answer.text.hasPrefix("```") || (answer.text.isEmpty && answer.isDone) ? nil : answer.text + "\n"
     }
     var line = ""
-    for _ in 0..<Self.lineTokens {
+    for _ in 0..<Self.lineTokens where left >= 2 {
       let plain = try await ask(prompt("") + code + line, tokens: 1, temperature: 0, logprobs: Self.alternatives)
       let traced = try await ask(prompt(signal) + code + line, tokens: 1, temperature: 0, logprobs: Self.alternatives)
       guard let token = Self.guided(plain.alternatives, traced.alternatives, gamma) else { break }
@@ -165,11 +170,9 @@ package final class UpstreamSearch {
       attempt == nil ? (index == 0 ? 0 : settings.firstTemperature) : settings.temperatures.first ?? 0.75
     }
     var answers: [Answer] = []
-    for temperature in temperatures where generated < settings.budgetTokens {
+    for temperature in temperatures where left > 0 {
       answers.append(
-        try await ask(
-          text, tokens: min(settings.programTokens, settings.budgetTokens - generated), temperature: temperature,
-          stop: ["```"]))
+        try await ask(text, tokens: min(settings.programTokens, left), temperature: temperature, stop: ["```"]))
     }
     let known = assessor.candidates.count
     _ = try await assessor.assess(

@@ -23,12 +23,14 @@ struct CodeDraft: Sendable, Hashable {
   /// The tokens that stand for it behind the prompt's opening, and where each of them ends in ``bytes``.
   private(set) var tokens: [TokenID] = []
   private(set) var ends: [Int] = []
-  /// The sum of the tokens' log-probabilities.
+  /// The tokens' log-probabilities under the plain prompt, and their sum.
+  private(set) var logprobs: [Float] = []
   private(set) var logprob = 0.0
   /// Line ends since the draft was begun.
   private(set) var newLines = 0
   private(set) var ending: Ending?
   private let entryPoint: String?
+  private let openingBytes: Int
   /// Where the last line begins that has been looked at.
   private var lineStart = 0
   private var hasBody = false
@@ -38,6 +40,7 @@ struct CodeDraft: Sendable, Hashable {
   /// A draft that begins with the given code.
   init(opening: String, entryPoint: String?) {
     bytes = Array(opening.utf8)
+    openingBytes = bytes.count
     self.entryPoint = entryPoint
     lookAtLines(isFinal: false)
   }
@@ -45,6 +48,7 @@ struct CodeDraft: Sendable, Hashable {
   /// An empty draft that nothing ends but what ends the answer; for measurements.
   init(unending: Bool) {
     bytes = []
+    openingBytes = 0
     entryPoint = nil
     isUnending = unending
   }
@@ -54,10 +58,14 @@ struct CodeDraft: Sendable, Hashable {
   /// The code so far. What a token has begun but not finished is left out.
   var code: String { String(decoding: bytes, as: UTF8.self) }
 
+  /// The last line as far as it is written, where no function's body was begun before it; nil else.
+  var openLine: ArraySlice<UInt8>? { hasBody || isUnending ? nil : bytes[lineStart...] }
+
   /// Adds a token.
   mutating func append(_ token: TokenID, bytes more: [UInt8], logprob: Float) {
     guard ending == nil else { return }
     tokens.append(token)
+    logprobs.append(logprob)
     self.logprob += Double(logprob)
     bytes += more
     ends.append(bytes.count)
@@ -81,11 +89,24 @@ struct CodeDraft: Sendable, Hashable {
     var start = shorter.bytes.count
     for index in 0..<min(count, tokens.count) {
       let end = max(start, min(ends[index], bytes.count))
-      shorter.append(tokens[index], bytes: Array(bytes[min(start, end)..<end]), logprob: 0)
+      shorter.append(tokens[index], bytes: Array(bytes[min(start, end)..<end]), logprob: logprobs[index])
       start = end
     }
     shorter.newLines = 0
     return shorter
+  }
+
+  /// The tokens from a place on, as far as to the next line end.
+  func line(from start: Int) -> [TokenID] {
+    guard start < tokens.count else { return [] }
+    var from = start == 0 ? openingBytes : ends[start - 1]
+    var count = 0
+    for end in ends[start...] {
+      count += 1
+      if from < end, end <= bytes.count, bytes[from..<end].contains(UInt8(ascii: "\n")) { break }
+      from = end
+    }
+    return Array(tokens[start..<start + count])
   }
 
   /// For each beginning that stops before a line end: the number of tokens, and the number of whole lines before it.

@@ -10,6 +10,16 @@ final class Strand {
     case guided(conditional: SequenceID, gamma: Float)
   }
 
+  /// Tokens that may follow where its line begins, because another program has them there.
+  struct Proposal: Sendable, Hashable {
+    var tokens: [TokenID]
+    /// How many programs go on so.
+    var weight: Int
+  }
+
+  /// The most tokens that are proposed for one step.
+  static let mostProposed = 16
+
   /// The nucleus from which candidates are drawn, and the most tokens in it (EG-CFG, section 3).
   static let topP: Float = 0.95
   static let topK = 50
@@ -20,6 +30,13 @@ final class Strand {
   /// What the sequence, and the conditional one, have yet to take in before the next token can be chosen.
   var feed: [TokenID]
   var conditionalFeed: [TokenID] = []
+  /// Tokens that the sequence, and the conditional one, have taken in; kept while it is guided.
+  var held = (plain: 0, conditional: 0)
+  /// What may follow, from where the proposals were made; and the tokens that were written since.
+  var proposals: [Proposal] = [] { didSet { sinceProposals = [] } }
+  private var sinceProposals: [TokenID] = []
+  /// The tokens that the last steps have proposed.
+  private var proposed: [TokenID] = []
   /// The most line ends and tokens that are still written.
   var mostLines = Int.max
   var mostTokens: Int
@@ -28,8 +45,8 @@ final class Strand {
   var written = 0
   var writtenLines = 0
   var divergence: Float = 0
-  private(set) var lastLogprob: Float = 0
-  private(set) var lastDivergence: Float = 0
+  /// What the last step has chosen, and where each token ends in the draft.
+  private(set) var recent: [(logprob: Float, divergence: Float, end: Int)] = []
   /// Which of several equal parts of the distribution the first token is drawn from, so that siblings differ.
   var stratum: (index: Int, count: Int)?
 
@@ -49,8 +66,12 @@ final class Strand {
   /// Whether nothing more is to be written at all.
   var isFinished: Bool { draft.ending != nil && draft.ending != .lines }
 
-  /// The steps that choose its next token: one, or two where it is guided. `index` is where the first will stand.
-  func steps(at index: Int) -> [TokenStep] {
+  /// The steps that choose its next token: one, or two where it is guided, and then two for each token of a proposal, so
+  /// that a line that was foreseen is read in one step and not written in many. `index` is where the first will stand.
+  ///
+  /// - Parameter most: the most tokens that may be chosen.
+  func steps(at index: Int, most: Int) -> [TokenStep] {
+    proposed = []
     switch manner {
     case .greedy: return [TokenStep(sequence: sequence, tokens: feed, rule: .greedy)]
     case .drawn(let temperature):
@@ -60,11 +81,60 @@ final class Strand {
           rule: .drawn(temperature: temperature, topP: Self.topP, topK: Self.topK, uniform: uniform()))
       ]
     case .guided(let conditional, let gamma):
-      return [
-        TokenStep(sequence: sequence, tokens: feed, rule: .guided(conditional: index + 1, gamma: gamma)),
-        TokenStep(sequence: conditional, tokens: conditionalFeed, rule: .none),
-      ]
+      proposed = proposal(most: most)
+      var steps: [TokenStep] = []
+      for place in 0...proposed.count {
+        let token = place == 0 ? nil : proposed[place - 1]
+        steps.append(
+          TokenStep(
+            sequence: sequence, tokens: token.map { [$0] } ?? feed,
+            rule: .guided(conditional: index + 2 * place + 1, gamma: gamma)))
+        steps.append(
+          TokenStep(sequence: conditional, tokens: token.map { [$0] } ?? conditionalFeed, rule: .none))
+      }
+      return steps
     }
+  }
+
+  /// What the heaviest proposal that has foreseen the line so far says of the rest of it, but for its last token, behind
+  /// which nothing is to be chosen.
+  private func proposal(most: Int) -> [TokenID] {
+    var best: Proposal?
+    for proposal in proposals
+    where proposal.tokens.count > sinceProposals.count + 1 && proposal.tokens.starts(with: sinceProposals) {
+      if proposal.weight > best?.weight ?? 0 { best = proposal }
+    }
+    guard let best else { return [] }
+    let count = min(Self.mostProposed, most - 1, mostTokens - written - 1)
+    return count > 0 ? Array(best.tokens.dropFirst(sinceProposals.count).prefix(count)) : []
+  }
+
+  /// Takes what was chosen: the first, and each further one as long as those before it are as proposed.
+  ///
+  /// - Returns: what the sequences hold too much, as the lengths that they must have; nil where they are right.
+  func take(
+    _ choices: ArraySlice<TokenChoice?>, _ model: any TokenModel
+  ) -> (taken: Int, truncated: (plain: Int, conditional: Int)?) {
+    recent = []
+    guard case .guided = manner else {
+      take(choices.first ?? nil, model)
+      return (1, nil)
+    }
+    let proposed = proposed
+    held.plain += feed.count
+    held.conditional += conditionalFeed.count
+    var taken = 0
+    for place in 0...proposed.count {
+      let choice = choices[choices.startIndex + 2 * place]
+      let before = draft.tokens.count
+      take(choice, model)
+      taken += 1
+      if draft.tokens.count > before, let token = choice?.token { sinceProposals.append(token) }
+      guard !isOver, place < proposed.count, choice?.token == proposed[place] else { break }
+      held.plain += 1
+      held.conditional += 1
+    }
+    return (taken, taken == proposed.count + 1 ? nil : held)
   }
 
   private func uniform() -> Double {
@@ -75,14 +145,13 @@ final class Strand {
   }
 
   /// Takes the token that was chosen; the sequences have taken in what they were fed.
-  func take(_ choice: TokenChoice?, _ model: any TokenModel) {
+  private func take(_ choice: TokenChoice?, _ model: any TokenModel) {
     feed = []
     conditionalFeed = []
     guard let choice else { return draft.end(.endOfAnswer) }
     written += 1
     divergence += choice.divergence
-    lastLogprob = choice.logprob
-    lastDivergence = choice.divergence
+    defer { recent.append((choice.logprob, choice.divergence, draft.bytes.count)) }
     if model.isEndOfGeneration(choice.token) { return draft.end(.endOfAnswer) }
     let before = draft.newLines
     draft.append(choice.token, bytes: model.bytes(of: choice.token), logprob: choice.logprob)

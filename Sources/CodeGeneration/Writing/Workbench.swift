@@ -13,6 +13,9 @@ package final class Workbench {
   package private(set) var generated = 0
   /// Tokens that were only read: prompts, signals, beginnings taken up again.
   package private(set) var read = 0
+  /// Rows that the model was given, and the calls in which it was.
+  private(set) var rows = 0
+  private(set) var steps = 0
 
   /// Opens a session of so many sequences: one for each prompt style, two for each attempt, one for each candidate.
   ///
@@ -48,8 +51,28 @@ package final class Workbench {
     pieces += prompt.after
     pieces.append(PromptPiece(text: prompt.opening, isTemplate: false))
     for piece in pieces where !piece.text.isEmpty {
-      tokens += model.tokenize(piece.text, addsSpecial: addsStart, parsesSpecial: piece.isTemplate)
+      tokens += self.tokens(of: piece, addsStart: addsStart, isKept: piece.text != signal)
       addsStart = false
+    }
+    return tokens
+  }
+
+  private struct KnownPiece: Hashable {
+    var piece: PromptPiece
+    var addsStart: Bool
+  }
+
+  /// Tokens of the pieces of prompts that were asked for before, because a prompt is put together anew for each line.
+  private var knownPieces: [KnownPiece: [TokenID]] = [:]
+  private static let mostKnownPieces = 64
+
+  private func tokens(of piece: PromptPiece, addsStart: Bool, isKept: Bool) -> [TokenID] {
+    let key = KnownPiece(piece: piece, addsStart: addsStart)
+    if isKept, let known = knownPieces[key] { return known }
+    let tokens = model.tokenize(piece.text, addsSpecial: addsStart, parsesSpecial: piece.isTemplate)
+    if isKept {
+      if knownPieces.count >= Self.mostKnownPieces { knownPieces = [:] }
+      knownPieces[key] = tokens
     }
     return tokens
   }
@@ -88,8 +111,24 @@ package final class Workbench {
     }
     guard !steps.isEmpty else { return }
     read += steps.reduce(0) { $0 + $1.tokens.count }
-    _ = try await session.choose(steps)
+    _ = try await choose(steps)
   }
+
+  private func choose(_ steps: [TokenStep]) async throws(GenerationError) -> [TokenChoice?] {
+    rows += steps.reduce(0) { $0 + $1.tokens.count }
+    self.steps += 1
+    return try await session.choose(steps)
+  }
+
+  /// What the model says may follow, without a token being counted; see ``count(generated:)``.
+  func ask(_ steps: [TokenStep]) async throws(GenerationError) -> [TokenChoice?] {
+    guard !steps.isEmpty else { return [] }
+    read += steps.reduce(0) { $0 + $1.tokens.count } - steps.count
+    return try await choose(steps)
+  }
+
+  /// Counts tokens that were drawn from what the model said.
+  func count(generated tokens: Int) { generated += tokens }
 
   /// Writes strands on, all together, until each of them has ended or the allowance of tokens is used up.
   ///
@@ -102,22 +141,30 @@ package final class Workbench {
     var left = allowance
     while true {
       var steps: [TokenStep] = []
-      var owners: [(strand: Int, step: Int)] = []
+      var owners: [(strand: Int, steps: Range<Int>)] = []
+      let waiting = strands.count { !$0.isOver }
       for (index, strand) in strands.enumerated() where !strand.isOver {
         guard owners.count < left else {
           strand.draft.end(.tokens)
           continue
         }
-        owners.append((index, steps.count))
-        steps += strand.steps(at: steps.count)
+        let first = steps.count
+        steps += strand.steps(at: first, most: max(1, left / max(1, waiting)))
+        owners.append((index, first..<steps.count))
       }
       guard !owners.isEmpty else { return }
-      let choices = try await session.choose(steps)
-      generated += owners.count
-      left -= owners.count
-      read += steps.reduce(0) { $0 + $1.tokens.count } - owners.count
-      for (index, step) in owners {
-        strands[index].take(choices[step], model)
+      let choices = try await choose(steps)
+      read += steps.reduce(0) { $0 + $1.tokens.count }
+      for (index, range) in owners {
+        let strand = strands[index]
+        let (taken, truncated) = strand.take(choices[range], model)
+        generated += taken
+        left -= taken
+        read -= taken
+        if let truncated, case .guided(let conditional, _) = strand.manner {
+          try await session.truncate(strand.sequence, to: truncated.plain)
+          try await session.truncate(conditional, to: truncated.conditional)
+        }
         await observe(index)
       }
     }
