@@ -39,7 +39,8 @@ package struct RoutingPrior: Sendable, Equatable {
   ///
   /// - Throws: `tooFewRecords` for a set without enough outcomes of both models.
   package static func train(
-    on sets: [(subject: String, records: [RoutingRecord])], settings: QualityPredictor.Training = RoutingPrior.exhaustive,
+    on sets: [(subject: String, records: [RoutingRecord])],
+    settings: QualityPredictor.Training = RoutingPrior.exhaustive,
     curvature: PriorCurvature.Shape = PriorCurvature.Shape(), seed: UInt64 = 1
   ) throws(RoutingError) -> RoutingPrior {
     let sets = sets.sorted { $0.subject < $1.subject }
