@@ -40,7 +40,7 @@ import Testing
   }
 
   @Test func feedbackMovesThePredictionOfSuchRequests() throws {
-    var predictor = try QualityPredictor.train(on: Self.records(200, seed: 3))
+    var predictor = try QualityPredictor.train(on: Self.records(200, seed: 3), prior: nil)
     let features = PromptFeatures("Tell me something nice about boxes, please.")
     let before = try #require(predictor.probability(of: RoutingRecord.weak, for: features))
     for _ in 0..<40 { predictor.learn(RoutingRecord.weak, quality: 0, weight: 1, features: features) }

@@ -98,7 +98,8 @@ import Testing
   }
 
   @Test func aDecisionIsReplayedFromTheSameRouterRequestAndSeed() throws {
-    let predictor = try QualityPredictor.train(on: QualityPredictorTests.records(300, seed: 1))
+    let predictor = try QualityPredictor.train(
+      on: QualityPredictorTests.records(300, seed: 1), settings: RoutingPriorTests.quick, prior: nil)
     let weak = Candidate(name: RoutingRecord.weak, price: TokenPrice(inputMicros: 1, outputMicros: 1))
     let strong = Candidate(name: RoutingRecord.strong, price: TokenPrice(inputMicros: 100, outputMicros: 100))
     var settings = Router.Settings()
@@ -123,7 +124,8 @@ import Testing
 
   @Test(arguments: [0.1, 0.3, 0.7])
   func aStrongShareIsMetOnTheNodesOwnTraffic(_ share: Double) throws {
-    let predictor = try QualityPredictor.train(on: QualityPredictorTests.records(300, seed: 1))
+    let predictor = try QualityPredictor.train(
+      on: QualityPredictorTests.records(300, seed: 1), settings: RoutingPriorTests.quick, prior: nil)
     let weak = Candidate(name: RoutingRecord.weak, price: TokenPrice(inputMicros: 1, outputMicros: 1))
     let strong = Candidate(name: RoutingRecord.strong, price: TokenPrice(inputMicros: 100_000, outputMicros: 100_000))
     var settings = Router.Settings()
