@@ -33,6 +33,8 @@ final class PassageHandler: ChannelDuplexHandler {
   private var wantsToRead = false
   private var handsOn = false
   private(set) var context: ChannelHandlerContext?
+  /// The client's IP address. The system is asked for it once, and only where somebody wants to know.
+  private lazy var remoteAddress = context?.remoteAddress?.ipAddress
 
   init(_ lane: PassageLane, connection: ConnectionHandler, disconnection: Disconnection) {
     self.lane = lane
@@ -107,7 +109,7 @@ final class PassageHandler: ChannelDuplexHandler {
       guard pending.readableBytes >= head.length else { return }
       let received = ContinuousClock.now
       let admitted = pending.withUnsafeReadableBytes {
-        lane.admit(head, $0, from: context.remoteAddress, received: received)
+        lane.admit(head, $0, from: remoteAddress, received: received)
       }
       guard let admitted else {
         let remaining = head.length - pending.readableBytes

@@ -50,7 +50,7 @@ struct PassageLane: Sendable {
 
   /// Lets a request in; nil where it has to go the long way, and then nothing has been begun for it.
   func admit(
-    _ head: PlainHead, _ bytes: UnsafeRawBufferPointer, from address: SocketAddress?,
+    _ head: PlainHead, _ bytes: UnsafeRawBufferPointer, from address: @autoclosure () -> String?,
     received: ContinuousClock.Instant
   ) -> Admitted? {
     guard isOwn(host: head.host, bytes) else { return nil }
@@ -119,7 +119,7 @@ struct PassageLane: Sendable {
 
   /// Who asks, where that can be said at once; nil also for those who are not let in, whom the long way tells why.
   private func principal(
-    _ head: PlainHead, _ bytes: UnsafeRawBufferPointer, _ address: SocketAddress?
+    _ head: PlainHead, _ bytes: UnsafeRawBufferPointer, _ address: () -> String?
   ) -> Principal? {
     guard let authenticator = responder.authenticator else { return .anonymous }
     var token: Range<Int>?
@@ -133,7 +133,7 @@ struct PassageLane: Sendable {
     guard let token, !token.isEmpty else { return nil }
     return authenticator.authenticateNow(
       Credentials(
-        token: text(bytes, token), remoteAddress: address?.ipAddress, method: "POST", path: PlainHead.path))
+        token: text(bytes, token), remoteAddress: address(), method: "POST", path: PlainHead.path))
   }
 }
 
