@@ -1,3 +1,4 @@
+import Foundation
 import PeerNetwork
 import PeerProtocols
 import Testing
@@ -100,6 +101,35 @@ import Testing
     for count in stride(from: 0, to: second.count, by: 11) {
       var copy = initiator
       #expect(throws: PeerError.self) { _ = try copy.read(Array(second.prefix(count))) }
+    }
+  }
+
+  @Test func `a key that is kept gives the frames of one that is set up each time`() throws {
+    var random = SplitMix64(seed: 5)
+    let keyBytes = (0..<32).map { _ in UInt8.random(in: 0...255, using: &random) }
+    let key = FrameKey(keyBytes)
+    let cryptography = NoiseCryptography()
+    let sizes = [0, 1, 15, 16, 63, 64, 65, 100, 1_000, 65_519]
+    let counters: [UInt64] = [0, 1, 255, 1 << 32, .max - 1, 2, 3, 4, 5, 6]
+    for (size, counter) in zip(sizes, counters) {
+      let plain = (0..<size).map { _ in UInt8.random(in: 0...255, using: &random) }
+      let expected = try cryptography.seal(plain, key: keyBytes, nonce: counter, associated: [])
+      var sealed = [UInt8](repeating: 0, count: size + 16)
+      let written = sealed.withUnsafeMutableBytes { room in
+        plain.withUnsafeBytes { key.seal($0, counter, into: room) }
+      }
+      #expect(written == size + 16)
+      #expect(sealed == expected)
+      #expect(sealed.withUnsafeBytes { key.open($0, counter) }.map { Array($0) } == plain)
+      #expect(sealed.withUnsafeBytes { key.open($0, counter &+ 1) } == nil)
+      for _ in 0..<8 {
+        var damaged = sealed
+        damaged[Int.random(in: damaged.indices, using: &random)] ^= 1 << UInt8.random(in: 0...7, using: &random)
+        #expect(damaged.withUnsafeBytes { key.open($0, counter) } == nil)
+      }
+      // Too little room is no place for half a frame.
+      var small = [UInt8](repeating: 0, count: size + 15)
+      #expect(small.withUnsafeMutableBytes { room in plain.withUnsafeBytes { key.seal($0, 0, into: room) } } == nil)
     }
   }
 }

@@ -46,7 +46,10 @@ extension Connection {
       }
       let missing = YamuxHeader.length - incoming.header.count
       let count = min(missing, plaintext.endIndex - offset)
-      incoming.header.append(contentsOf: plaintext[offset..<(offset + count)])
+      plaintext.withUnsafeBytes { bytes in
+        let start = offset - plaintext.startIndex
+        incoming.header.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[start..<(start + count)]))
+      }
       offset += count
       guard incoming.header.count == YamuxHeader.length else { return }
       let header = try YamuxHeader(decoding: incoming.header)

@@ -1,4 +1,3 @@
-internal import Crypto
 internal import NIOCore
 internal import PeerProtocols
 
@@ -14,29 +13,29 @@ struct NoiseCipher {
   static let maximumPlaintext = 65_535 - tagLength
   static let tagLength = 16
 
-  private let key: SymmetricKey
+  private let key: FrameKey
   private var counter: UInt64 = 0
 
-  init(key: [UInt8]) { self.key = SymmetricKey(data: key) }
+  /// - Parameter key: 32 bytes.
+  init(key: [UInt8]) { self.key = FrameKey(key) }
 
-  private mutating func nextNonce() throws(PeerError) -> ChaChaPoly.Nonce {
+  private mutating func nextCounter() throws(PeerError) -> UInt64 {
     // 2^64 - 1 is reserved (Noise, section 5.1).
-    guard counter < .max, let nonce = try? ChaChaPoly.Nonce(data: NoiseCryptography.nonce(counter)) else {
-      throw PeerError(.exhausted, "noise: no nonces left on this connection")
-    }
-    counter += 1
-    return nonce
+    guard counter < .max else { throw PeerError(.exhausted, "noise: no nonces left on this connection") }
+    defer { counter += 1 }
+    return counter
   }
 
   /// The plaintext, at most ``maximumPlaintext`` bytes, as one frame.
   mutating func seal(_ plaintext: [UInt8], allocator: ByteBufferAllocator) throws(PeerError) -> ByteBuffer {
-    let nonce = try nextNonce()
-    guard let box = try? ChaChaPoly.seal(plaintext, using: key, nonce: nonce) else {
-      throw PeerError(.unauthenticated, "noise: encryption failed")
+    let counter = try nextCounter()
+    let length = plaintext.count + Self.tagLength
+    var buffer = allocator.buffer(capacity: 2 + length)
+    buffer.writeInteger(UInt16(length))
+    let written = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: length) { room in
+      plaintext.withUnsafeBytes { key.seal($0, counter, into: room) } ?? 0
     }
-    var buffer = allocator.buffer(capacity: 2 + plaintext.count + Self.tagLength)
-    buffer.writeInteger(UInt16(plaintext.count + Self.tagLength))
-    box.combined.withUnsafeBytes { _ = buffer.writeBytes(UnsafeRawBufferPointer(rebasing: $0[12...])) }
+    guard written == length else { throw PeerError(.unauthenticated, "noise: encryption failed") }
     return buffer
   }
 
@@ -47,13 +46,8 @@ struct NoiseCipher {
     guard ciphertext.count >= Self.tagLength else {
       throw PeerError(.malformed, "noise: a frame of \(ciphertext.count) bytes, at least \(Self.tagLength)")
     }
-    let nonce = try nextNonce()
-    let box = ciphertext.withUnsafeBytes { bytes in
-      try? ChaChaPoly.SealedBox(
-        nonce: nonce, ciphertext: UnsafeRawBufferPointer(rebasing: bytes.dropLast(Self.tagLength)),
-        tag: UnsafeRawBufferPointer(rebasing: bytes.suffix(Self.tagLength)))
-    }
-    guard let box, let opened = try? ChaChaPoly.open(box, using: key) else {
+    let counter = try nextCounter()
+    guard let opened = ciphertext.withUnsafeBytes({ key.open($0, counter) }) else {
       throw PeerError(.unauthenticated, "noise: a frame failed authentication")
     }
     return opened
