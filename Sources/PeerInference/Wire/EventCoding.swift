@@ -39,6 +39,8 @@ enum EventCoding {
   }
 
   private static let fault = GenerationError(.unavailable, "a peer sent an event that cannot be read")
+  /// The most alternatives that come with a token.
+  static let maximumAlternatives = 128
   /// The most tokens that a peer may say an answer took.
   private static let maximumTokens = 1 << 40
 
@@ -55,8 +57,11 @@ enum EventCoding {
 
   /// Unknown and impossible are told apart from numbers: DAG-CBOR has only finite floats.
   private static func logprob(_ value: Float) -> Node {
-    value.isNaN ? .null : .float(Double(max(-1e30, min(value, 1e30))))
+    value.isNaN ? .null : .float(finite(value))
   }
+
+  /// The logarithm of a probability as DAG-CBOR can hold it.
+  static func finite(_ logprob: Float) -> Double { Double(max(-1e30, min(logprob, 1e30))) }
 
   private static func tokens(_ node: Node) throws(GenerationError) -> [TokenLogprob] {
     guard let list = node.listValue else { throw fault }
@@ -66,7 +71,7 @@ enum EventCoding {
       guard let parts = element.listValue, parts.count >= 3 else { throw fault }
       var alternatives: [TokenLogprob.Candidate] = []
       if parts.count > 3 {
-        guard let others = parts[3].listValue, others.count <= 128 else { throw fault }
+        guard let others = parts[3].listValue, others.count <= maximumAlternatives else { throw fault }
         for other in others { alternatives.append(try candidate(other.listValue ?? [])) }
       }
       tokens.append(TokenLogprob(chosen: try candidate(parts), alternatives: alternatives))

@@ -64,6 +64,10 @@ package enum InferenceFrame: Sendable {
 
   /// - Throws: `.malformed`.
   package init(decoding bytes: [UInt8]) throws(PeerError) {
+    if let events = TextFrame.events(of: bytes), events.count <= Self.maximumEvents {
+      self = .events(events)
+      return
+    }
     let node: Node
     do { node = try DagCBOR.decode(bytes) } catch { throw PeerError(.malformed, "inference frame: \(error.detail)") }
     let fault = PeerError(.malformed, "inference frame: a member is missing or of the wrong kind")
@@ -109,6 +113,7 @@ package enum InferenceFrame: Sendable {
 
   /// The frame as it travels, without its length.
   package var bytes: [UInt8] {
+    if case .events(let events) = self, let bytes = TextFrame.bytes(of: events) { return bytes }
     var map: [String: Node]
     switch self {
     case .ask(let ask):
