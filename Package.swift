@@ -224,7 +224,8 @@ let package = Package(
     .testTarget(
       name: "PeerInferenceTests",
       dependencies: [
-        "Content", "ModelInterface", "Multiformats", "PeerInference", "PeerProtocols", "PeerServices",
+        "Content", "ModelInterface", "Multiformats", "PeerInference", "PeerNetwork", "PeerProtocols", "PeerServices",
+        logging,
       ],
       swiftSettings: house),
     .testTarget(

@@ -16,6 +16,8 @@ final class ToyModel: ModelProvider {
     /// Falls silent after so many tokens.
     case stalling(after: Int)
     case busy
+    /// Takes so long before the first token.
+    case thinking(for: Duration)
   }
 
   let name: String
@@ -84,6 +86,7 @@ final class ToyModel: ModelProvider {
     if request.echoesPrompt {
       out.yield(.prompt(tokens.indices.map { Self.scored(tokens[$0], after: Array(tokens[..<$0])) }))
     }
+    if case .thinking(let time) = conduct { try? await Task.sleep(for: time) }
     let left = max(0, length - request.continuation.count)
     let limit = min(left, request.maximumOutputTokens ?? left)
     for written in 0..<max(0, limit) {

@@ -251,22 +251,26 @@ struct PeerAnswer {
   ) async throws(PeerError) -> (Ending, (completion: Completion, receipt: [UInt8])?) {
     var frame: InferenceFrame? = call.first
     var last = ContinuousClock.now
-    var gap = Duration.milliseconds(100)
+    /// Nanoseconds between two frames, smoothed.
+    var gap: Int64 = 100_000_000
     while let current = frame {
+      // Where the client takes its time to read, the peer is not at fault.
+      call.stream.setDeadline(deadline)
       switch current {
       case .events(let events):
         for event in events {
-          own.add(event)
           guard try await deliver(event, &replay) else { return (unread(call), nil) }
+          own.add(event)
           guard said.size <= asker.options.answerSize else { return (endless(call), nil) }
         }
       case .finished(let completion, let receipt): return (.finished, (completion, receipt))
       case .failed(let error): return (.broke(.refused(error)), nil)
       default: throw PeerError(.violation, "\(call.peer) sent a frame that is no answer")
       }
-      gap = (gap * 7 + (ContinuousClock.now - last)) / 8
-      last = ContinuousClock.now
-      call.stream.setDeadline(min(deadline, last + max(asker.options.stallTime, gap * 20)))
+      let now = ContinuousClock.now
+      gap = (gap * 7 + Int64(clamping: (now - last).microseconds) * 1_000) / 8
+      last = now
+      call.stream.setDeadline(min(deadline, last + max(asker.options.stallTime, .nanoseconds(gap * 20))))
       frame = try await call.reader.next()
     }
     throw PeerError(.closed, "\(call.peer) broke off")
@@ -291,7 +295,8 @@ struct PeerAnswer {
   {
     let isRepeated = replay != nil
     guard let rest = isRepeated ? try replay?.remainder(of: event) : event else { return true }
-    said.add(rest)
+    // What nobody waits for comes after what somebody does.
+    defer { said.add(rest) }
     if case .text(let piece) = rest, request.logprobs == nil {
       // Tokens were asked for to be able to go on elsewhere, not by the client.
       return piece.text.isEmpty ? true : await out.send(.text(TextPiece(piece.text)))

@@ -118,16 +118,18 @@ package final class InferenceServer: Sendable {
     request.context = RequestContext(requestID: "peer-\(Self.hex(ask.id))", tenant: "peer:\(stream.peer)")
     request.context.deadline = began + min(limits.time, .milliseconds(max(1, ask.patience)))
     request.maximumOutputTokens = min(request.maximumOutputTokens ?? limits.outputTokens, limits.outputTokens)
+    // The engine may take its time; what is written has to be read soon.
+    stream.setDeadline((request.context.deadline ?? began + limits.time) + limits.patience)
     do {
       let answer = try await local.generate(request)
       // Between the engine and the wire there is one change of thread; but the log-probabilities of a whole prompt are no
       // small thing to encode.
       let place = request.echoesPrompt ? nil : stream.executor
-      let end = try await withTaskExecutorPreference(place) { try await forward(answer, to: stream) }
-      let receipt = try sign(ask, offer, end, peer: stream, began: began)
+      let given = try await withTaskExecutorPreference(place) { try await forward(answer, to: stream) }
+      let receipt = try sign(ask, offer, given, peer: stream, began: began)
       stream.setTimeout(limits.patience)
-      try await stream.writeMessage(InferenceFrame.finished(end.completion, receipt: receipt.bytes).bytes)
-      if ask.purpose == .answer { measure(ask.request.model, end) }
+      try await stream.writeMessage(InferenceFrame.finished(given.completion, receipt: receipt.bytes).bytes)
+      if ask.purpose == .answer { measure(ask.request.model, given) }
       await keep(receipt, stream, &reader)
     } catch let error as GenerationError {
       stream.setTimeout(limits.patience)
@@ -192,16 +194,19 @@ package final class InferenceServer: Sendable {
         switch event {
         case .started(let value): start = value
         case .finished(let value): completion = value
-        default:
-          transcript.add(event)
-          batch.append(event)
+        default: batch.append(event)
         }
         next = nil
         if completion == nil, batch.count < 64 { next = try events.nextIfReady() }
       }
-      stream.setTimeout(limits.patience)
-      if let start { try await stream.writeMessage(InferenceFrame.started(start).bytes) }
-      if !batch.isEmpty { try await stream.writeMessage(InferenceFrame.events(batch).bytes) }
+      if let start {
+        try await stream.writeMessage(InferenceFrame.started(start).bytes, patience: limits.patience)
+      }
+      if !batch.isEmpty {
+        try await stream.writeMessage(InferenceFrame.events(batch).bytes, patience: limits.patience)
+      }
+      // What nobody waits for comes after what somebody does.
+      for event in batch { transcript.add(event) }
       if let completion { return AnswerEnd(completion: completion, transcript: transcript) }
     }
     throw GenerationError(.unavailable, "the answer ended without saying so")

@@ -193,6 +193,20 @@ package final class MuxedStream: PeerStream, @unchecked Sendable {
   package func write(_ bytes: [UInt8]) async throws(PeerError) { try await write(pieces: [bytes]) }
 
   package func write(pieces: [[UInt8]]) async throws(PeerError) {
+    try queue(pieces)
+    try await waitForRoom()
+  }
+
+  package func write(_ bytes: [UInt8], patience: Duration) async throws(PeerError) {
+    try queue([bytes])
+    let (isFull, deadline) = state.withLock { ($0.outputBytes > Self.writeLimit, $0.deadline) }
+    guard isFull else { return }
+    setTimeout(patience)
+    try await waitForRoom()
+    setDeadline(deadline)
+  }
+
+  private func queue(_ pieces: [[UInt8]]) throws(PeerError) {
     let pieces = pieces.filter { !$0.isEmpty }
     guard !pieces.isEmpty else { return }
     let (failure, wakes) = state.withLock { state -> (PeerError?, Bool) in
@@ -205,7 +219,6 @@ package final class MuxedStream: PeerStream, @unchecked Sendable {
     }
     if let failure { throw failure }
     if wakes { wakeConnection() }
-    try await waitForRoom()
   }
 
   package func closeWrite() async throws(PeerError) {
@@ -241,6 +254,11 @@ package final class MuxedStream: PeerStream, @unchecked Sendable {
   }
 
   private func wakeConnection() {
+    // A task that runs where the connection does hands its bytes over at once.
+    if connection.eventLoop.inEventLoop {
+      state.withLock { $0.isScheduled = false }
+      return connection.outputReady(self)
+    }
     connection.eventLoop.execute {
       self.state.withLock { $0.isScheduled = false }
       self.connection.outputReady(self)

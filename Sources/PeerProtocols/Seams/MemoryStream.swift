@@ -55,6 +55,13 @@ package final class MemoryStream: PeerStream {
     }
   }
 
+  package func write(_ bytes: [UInt8], patience: Duration) async throws(PeerError) {
+    let before = outgoing.deadline
+    setTimeout(patience)
+    try await write(bytes)
+    setDeadline(before)
+  }
+
   package func closeWrite() async throws(PeerError) { outgoing.end(nil) }
 
   package func reset() { fail(PeerError(.reset, "\(protocolName): the stream was reset")) }
@@ -82,6 +89,8 @@ private final class MemoryPipe: Sendable {
   }
 
   private let state = Mutex(State())
+
+  var deadline: ContinuousClock.Instant? { state.withLock { $0.deadline } }
 
   /// Bytes; empty at the end; nil where there are none yet.
   func take(upTo maximum: Int) -> Result<[UInt8]?, PeerError> {

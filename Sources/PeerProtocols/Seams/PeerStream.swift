@@ -50,6 +50,11 @@ package protocol PeerStream: AnyObject, Sendable {
   /// - Throws: as ``write(_:)``.
   func write(pieces: [[UInt8]]) async throws(PeerError)
 
+  /// Hands over bytes as ``write(_:)``; where that has to wait, no longer than `patience`. The deadline stays as it is.
+  ///
+  /// - Throws: as ``write(_:)``.
+  func write(_ bytes: [UInt8], patience: Duration) async throws(PeerError)
+
   /// Ends this side: the other reads to the end of what was written, then nil.
   func closeWrite() async throws(PeerError)
 
@@ -101,6 +106,11 @@ extension PeerStream {
   /// Writes a varint length and the message, as one write.
   package func writeMessage(_ message: [UInt8]) async throws(PeerError) {
     try await write(MessageFraming.framed(message))
+  }
+
+  /// The same; where it has to wait, no longer than `patience`.
+  package func writeMessage(_ message: [UInt8], patience: Duration) async throws(PeerError) {
+    try await write(MessageFraming.framed(message), patience: patience)
   }
 
   /// Sets the deadline `duration` from now.
