@@ -15,6 +15,8 @@ package final class InferenceServer: Sendable {
     package var outputTokens = 4_096
     /// How long a peer may take to say what it wants, to read what it is sent, and to sign.
     package var patience: Duration = .seconds(15)
+    /// Bytes of questions that have come in part, of all peers together, besides the first 64 KiB of each.
+    package var questionBytes = 64 << 20
     /// The longest answer.
     package var time: Duration = .seconds(600)
 
@@ -44,6 +46,7 @@ package final class InferenceServer: Sendable {
   /// Whether it answers at all, and not only tells whom it knows.
   private let serves: Bool
   private let clock: @Sendable () -> Int
+  private let questions: FrameRoom
   private let state = Mutex(State())
 
   /// - Parameters:
@@ -65,6 +68,7 @@ package final class InferenceServer: Sendable {
     self.serves = serves
     self.offers = offers
     self.clock = clock
+    questions = FrameRoom(limit: limits.questionBytes)
   }
 
   /// Answers under way for others.
@@ -87,7 +91,7 @@ package final class InferenceServer: Sendable {
   package func stop() { host.stopHandling(InferenceFrame.protocolName) }
 
   private func answer(_ stream: any PeerStream) async throws {
-    var reader = FrameReader(stream)
+    var reader = FrameReader(stream, room: questions)
     while true {
       stream.setTimeout(limits.patience)
       guard let frame = try await reader.next() else { break }

@@ -6,12 +6,17 @@ struct FrameReader {
   let stream: any PeerStream
   private var buffer: [UInt8] = []
   private var head = 0
+  private let share: FrameShare?
 
-  init(_ stream: any PeerStream) { self.stream = stream }
+  /// - Parameter room: bounds what has come of frames that are not whole; nil for no bound but a frame's.
+  init(_ stream: any PeerStream, room: FrameRoom? = nil) {
+    self.stream = stream
+    share = room.map { FrameShare($0) }
+  }
 
   /// The next frame; nil at the stream's end.
   ///
-  /// - Throws: what reading throws; `.closed` where the stream ends inside a frame, `.tooLarge`, `.malformed`.
+  /// - Throws: what reading throws; `.closed` where the stream ends inside a frame, `.tooLarge`, `.malformed`, `.exhausted`.
   mutating func next() async throws(PeerError) -> InferenceFrame? {
     while true {
       if let frame = try take() { return frame }
@@ -25,6 +30,7 @@ struct FrameReader {
         buffer.removeFirst(head)
         head = 0
       }
+      try share?.hold(buffer.count + more.count, what: stream.protocolName)
       buffer.append(contentsOf: more)
     }
   }
@@ -43,6 +49,11 @@ struct FrameReader {
     guard buffer.count - end - 1 >= length else { return nil }
     let body = Array(buffer[(end + 1)..<(end + 1 + length)])
     head = end + 1 + length
+    if head == buffer.count {
+      buffer.removeAll(keepingCapacity: buffer.count <= FrameRoom.free)
+      head = 0
+      try share?.hold(0, what: stream.protocolName)
+    }
     return try InferenceFrame(decoding: body)
   }
 }

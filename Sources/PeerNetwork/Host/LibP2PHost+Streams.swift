@@ -119,6 +119,8 @@ extension LibP2PHost {
       defer { leave(name, peer) }
       do { try await handler.answer(stream) } catch {
         if let error = error as? PeerError, error.isPeersFault { punish(stream, name, error) }
+        logger.debug(
+          "a stream broke off", metadata: ["peer": "\(peer)", "protocol": "\(name)", "reason": "\(error)"])
         stream.reset()
       }
     } catch {
