@@ -118,6 +118,27 @@ struct ConfigurationTests {
     #expect(problems(String(repeating: "[", count: 4_000)).count == 1)
   }
 
+  @Test("a few lines that stand for millions of things are refused at once, and a few that share one are not")
+  func aliases() throws {
+    var bomb = "a: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+    for step in 1...9 {
+      let parts = Array(repeating: "*a\(step - 1)", count: 10).joined(separator: ", ")
+      bomb += "b\(step): &a\(step) [\(parts)]\n"
+    }
+    let start = ContinuousClock.now
+    #expect(problems(bomb).first?.contains("once its aliases are put in") == true)
+    #expect(ContinuousClock.now - start < .seconds(20))
+    let shared = "models:\n  preload: &all [a, b]\n  context: 2048\nlisten: 127.0.0.1:1\n"
+    #expect(!(problems(shared).first ?? "").contains("aliases are put in"))
+  }
+
+  @Test("a byte order mark before the first key is passed over")
+  func byteOrderMark() throws {
+    let yaml = "\u{FEFF}listen: 127.0.0.1:4\nmodels:\n  preload: [a]\n"
+    #expect(try configuration(yaml).listen.port == 4)
+    #expect(try configuration(yaml).preload == ["a"])
+  }
+
   @Test("lists and maps can be given in the file and in the environment")
   func collections() throws {
     let yaml = "models:\n  preload: [a, b]\n  aliases:\n    gpt: a\n"

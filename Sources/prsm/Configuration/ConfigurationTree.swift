@@ -40,6 +40,9 @@ struct ConfigurationFile: Sendable {
   static let maximumSize = 1 << 20
   /// Settings are two deep; a file that nests further than this is a mistake or an attack on the reader.
   static let maximumDepth = 16
+  /// A file that says more things than this, aliases put in, is a mistake or an attack on the reader: a few lines of aliases
+  /// of aliases stand for millions.
+  static let maximumNodes = 100_000
 
   let name: String
   let entries: [ConfigurationTree.Entry]
@@ -57,7 +60,9 @@ struct ConfigurationFile: Sendable {
     }
     let root: Yams.Node?
     do {
-      root = try Yams.compose(yaml: text)
+      // Some editors begin a file with a byte order mark, which libyaml counts as a column of the first line.
+      root = try Yams.compose(
+        yaml: text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text)
     } catch let error as YamlError {
       switch error {
       case .scanner(_, let reason, let mark, _), .parser(_, let reason, let mark, _),
@@ -78,7 +83,8 @@ struct ConfigurationFile: Sendable {
     }
     let tree: ConfigurationTree
     do {
-      tree = try Self.tree(root, depth: 0)
+      var nodes = 0
+      tree = try Self.tree(root, depth: 0, &nodes)
     } catch {
       throw problem(error.line, error.message)
     }
@@ -100,8 +106,15 @@ struct ConfigurationFile: Sendable {
     return "\(duplicate)"
   }
 
-  private static func tree(_ node: Yams.Node, depth: Int) throws(Misshapen) -> ConfigurationTree {
+  /// - Parameter nodes: how many nodes have been read.
+  private static func tree(
+    _ node: Yams.Node, depth: Int, _ nodes: inout Int
+  ) throws(Misshapen) -> ConfigurationTree {
     let line = node.mark?.line ?? 0
+    nodes += 1
+    guard nodes <= maximumNodes else {
+      throw Misshapen(line: line, message: "says more than \(maximumNodes) things, once its aliases are put in")
+    }
     guard depth < maximumDepth else {
       throw Misshapen(line: line, message: "is nested deeper than \(maximumDepth) levels")
     }
@@ -112,7 +125,7 @@ struct ConfigurationFile: Sendable {
       return ConfigurationTree(content: isNothing ? .nothing : .text(scalar.string), line: line)
     case .sequence(let sequence):
       var elements: [ConfigurationTree] = []
-      for element in sequence { elements.append(try tree(element, depth: depth + 1)) }
+      for element in sequence { elements.append(try tree(element, depth: depth + 1, &nodes)) }
       return ConfigurationTree(content: .list(elements), line: line)
     case .mapping(let mapping):
       var entries: [ConfigurationTree.Entry] = []
@@ -121,7 +134,7 @@ struct ConfigurationFile: Sendable {
         guard let name = key.scalar?.string else {
           throw Misshapen(line: keyLine, message: "has a key that is not a word")
         }
-        entries.append(.init(key: name, line: keyLine, value: try tree(value, depth: depth + 1)))
+        entries.append(.init(key: name, line: keyLine, value: try tree(value, depth: depth + 1, &nodes)))
       }
       return ConfigurationTree(content: .map(entries), line: line)
     case .alias:
