@@ -47,6 +47,8 @@ enum UpstreamFailure {
     case let error as ChannelError:
       if case .connectTimeout = error { return passed(.connect, connect, endpoint: endpoint) }
       return GenerationError(.unavailable, "`\(endpoint)` broke off: \(error)")
+    case HTTPParserError.invalidEOFState:
+      return GenerationError(.unavailable, "the answer of `\(endpoint)` broke off before its end")
     case is HTTPParserError:
       return GenerationError(.unavailable, "`\(endpoint)` does not speak HTTP: \(error)")
     default: return GenerationError(.unavailable, "`\(endpoint)` cannot be reached: \(error)")
