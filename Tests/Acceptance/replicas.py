@@ -21,6 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 PROMPT_PRICE, COMPLETION_PRICE = Decimal("0.00001"), Decimal("0.00003")  # a token: 10 and 30 a million
 BUDGET = Decimal("0.80")
 LEASE = 8  # seconds
+SILENCE = 3  # seconds, on a busy machine
 
 
 class Upstream(BaseHTTPRequestHandler):
@@ -136,16 +137,18 @@ def check(holds, words):
     print(f"{'pass' if holds else 'FAIL'}  {words}", flush=True)
 
 
-def load(nodes, key, counts, until):
-    """Asks nodes in turn until the time is over; a node that is gone is passed over."""
+def load(nodes, key, counts, answered, until):
+    """Asks nodes in turn until the time is over; a node that is gone is passed over. Notes when the last one answered."""
     while time.monotonic() < until:
         node = random.choice(nodes)
         try:
             status = node.ask(key, stream=random.random() < 0.4)
         except (OSError, http.client.HTTPException):
-            status = "gone"
+            status = "gone" if node is not nodes[-1] else "broken"
         with Upstream.lock:
             counts[status] = counts.get(status, 0) + 1
+            if node is nodes[-1] and status in (200, 429):
+                answered.append(time.monotonic())
 
 
 def main(binary):
@@ -175,9 +178,9 @@ def main(binary):
         nodes = [Node(binary, folder, name, environment) for name in ("a", "b")]
         check(all(node.ask(key) == 200 for node in nodes), "a key made by the command is good at both replicas")
         check(nodes[0].ask("prsm-wrong") == 401, "another is not")
-        counts = {}
+        counts, answered = {}, []
         until = time.monotonic() + 8
-        threads = [threading.Thread(target=load, args=(nodes, key, counts, until)) for _ in range(24)]
+        threads = [threading.Thread(target=load, args=(nodes, key, counts, answered, until)) for _ in range(24)]
         for thread in threads:
             thread.start()
         time.sleep(2)
@@ -190,6 +193,10 @@ def main(binary):
         print(f"      answers: {counts}; served {Upstream.served}; reservations of the killed node: {open_now}")
         check(counts.get(200, 0) > 50, "requests were answered")
         check("gone" in counts, "one replica was killed under load")
+        answered = [killed] + sorted(each for each in answered if each > killed) + [until]
+        silence = max(later - earlier for earlier, later in zip(answered, answered[1:]))
+        check(silence < SILENCE, f"the other one answered all the time; its longest silence was {silence * 1000:.0f} ms")
+        check(not set(counts) - {200, 429, "gone"}, "and nothing but answers and refusals came from it")
         check(open_now > 0, "it left reservations behind")
         while time.monotonic() < killed + LEASE + 45 and sql(url, "SELECT count(*) FROM prsm_usage_reservation") != "0":
             time.sleep(1)
