@@ -69,8 +69,8 @@ enum DenseMeasures {
     addLog(Double(scan.symbols))
     add(Double(scan.uppercase) / bytes)
     addFlag(scan.nonASCII > 0)
-    for count in scan.keywordCounts { values.append(logOfCount[Int(min(count, 255))]) }
-    for count in scan.subjectVotes { values.append(logOfCount[min(count, 255)]) }
+    for index in Lexicon.keywords.indices { values.append(logOfCount[Int(min(scan.keywordCounts[index], 255))]) }
+    for index in SubjectStems.subjects.indices { values.append(logOfCount[Int(min(scan.subjectVotes[index], 255))]) }
     return values
   }
 

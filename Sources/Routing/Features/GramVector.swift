@@ -39,56 +39,79 @@ package struct GramVector: Sendable, Equatable {
 }
 
 /// Counts a text's n-grams on the way to its `GramVector`.
-struct GramCounter {
-  static let weightOfCount: [Float] = (0...255).map { $0 == 0 ? 0 : 1 + Float(log(Double($0))) }
+enum GramCounter {
+  private static let weightOfCount: [Float] = (0...255).map { $0 == 0 ? 0 : 1 + Float(log(Double($0))) }
 
   /// Counts the n-grams of `text`: `count` bytes of lower-case words, each with one space before and after, and at least
-  /// eight readable bytes behind them. N-grams have 1 to 4 bytes, and stay inside a word and its two spaces.
-  static func count(_ text: UnsafeMutableBufferPointer<UInt8>, count: Int) -> GramVector {
+  /// eight readable bytes behind them. N-grams have 1 to 4 bytes, and stay inside a word and its two spaces. Behind them
+  /// come the sequences of `forms`, which make the text's shape.
+  static func count(
+    _ text: UnsafeMutableBufferPointer<UInt8>, count: Int, forms: UnsafeBufferPointer<UInt8>? = nil
+  ) -> GramVector {
     guard let bytes = UnsafeRawPointer(text.baseAddress), count > 2 else { return GramVector() }
-    return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: GramVector.letterBuckets) { table in
+    return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: GramVector.bucketCount) { table in
       table.initialize(repeating: 0)
-      return withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 4 * count) { found in
-        var foundCount = 0
-        var start = 0
-        while start < count - 1 {
-          // A token runs from the space at `start` to the space at `end`.
-          var end = start + 1
-          while text[end] != 0x20 { end &+= 1 }
-          for first in start..<end {
-            let word = bytes.loadUnaligned(fromByteOffset: first, as: UInt32.self)
-            note(word & 0xFF, size: 1, table, found, &foundCount)
-            note(word & 0xFFFF, size: 2, table, found, &foundCount)
-            if first &+ 2 <= end { note(word & 0xFF_FFFF, size: 3, table, found, &foundCount) }
-            if first &+ 3 <= end { note(word, size: 4, table, found, &foundCount) }
-          }
-          start = end
+      return withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 4 * count + 3 * (forms?.count ?? 0)) { found in
+        guard let tableStart = table.baseAddress, let foundStart = found.baseAddress else { return GramVector() }
+        var buckets = BucketCounts(table: tableStart, found: foundStart)
+        for first in 0..<(count - 1) {
+          let word = bytes.loadUnaligned(fromByteOffset: first, as: UInt32.self)
+          // A space ends a word, and with it what n-grams may hold. Where words end cannot be foretold, so nothing
+          // branches on it: what holds a space inside is looked up as well, and counts for nothing.
+          let reachesThird = word & 0xFF00 == 0x2000 ? 0 : 1
+          let reachesFourth = word & 0xFF_0000 == 0x20_0000 ? 0 : reachesThird
+          buckets.note(bucket(word & 0xFF, size: 1))
+          buckets.note(bucket(word & 0xFFFF, size: 2))
+          buckets.note(bucket(word & 0xFF_FFFF, size: 3), times: reachesThird)
+          buckets.note(bucket(word, size: 4), times: reachesFourth)
         }
-        let weights = weightOfCount
+        let shapeStart = buckets.foundCount
+        if let forms { ShapeCounter.count(forms, into: &buckets) }
+        let all = buckets.foundCount
         return GramVector(
-          indices: Array(UnsafeBufferPointer(rebasing: found[..<foundCount])),
-          values: [Float](unsafeUninitializedCapacity: foundCount) { values, initializedCount in
-            for position in 0..<foundCount {
-              values.initializeElement(at: position, to: weights[Int(table[Int(found[position])])])
+          indices: Array(UnsafeBufferPointer(rebasing: found[..<all])),
+          values: [Float](unsafeUninitializedCapacity: all) { values, initializedCount in
+            weightOfCount.withUnsafeBufferPointer { weights in
+              for position in 0..<all {
+                values.initializeElement(at: position, to: weights[Int(table[Int(found[position])])])
+              }
             }
-            initializedCount = foundCount
-          })
+            initializedCount = all
+          }, shapeStart: shapeStart)
       }
     }
   }
 
-  /// Counts one n-gram. Whether its bucket is new cannot be foretold, so nothing branches on it: the bucket is written
-  /// behind those found in any case, and counted if it is new.
+  /// The bucket of an n-gram, the first of whose bytes is lowest.
   @inline(__always)
-  private static func note(
-    _ gram: UInt32, size: UInt64, _ table: UnsafeMutableBufferPointer<UInt8>,
-    _ found: UnsafeMutableBufferPointer<UInt16>, _ foundCount: inout Int
-  ) {
-    let hash = (UInt64(gram) | size << 32) &* 0x9E37_79B9_7F4A_7C15
-    let bucket = Int(truncatingIfNeeded: hash >> 50)
-    let before = table[bucket]
-    found.initializeElement(at: foundCount, to: UInt16(truncatingIfNeeded: bucket))
-    foundCount &+= before == 0 ? 1 : 0
-    table[bucket] = before &+ (before < 255 ? 1 : 0)
+  private static func bucket(_ gram: UInt32, size: UInt64) -> Int {
+    Int(truncatingIfNeeded: ((UInt64(gram) | size << 32) &* 0x9E37_79B9_7F4A_7C15) >> 50)
+  }
+}
+
+/// How often each bucket was hit, and which ones were, in the order of their first hits.
+struct BucketCounts {
+  /// A count for each bucket, at most 255; all 0 at first.
+  let table: UnsafeMutablePointer<UInt8>
+  /// The buckets that were hit, with room for every hit.
+  let found: UnsafeMutablePointer<UInt16>
+  private(set) var foundCount = 0
+
+  init(table: UnsafeMutablePointer<UInt8>, found: UnsafeMutablePointer<UInt16>) {
+    self.table = table
+    self.found = found
+  }
+
+  /// Counts a hit once, or not at all. Whether its bucket is new cannot be foretold, so nothing branches on it: the bucket
+  /// is written behind those found in any case, and counted if it is new.
+  ///
+  /// - Parameter times: 1 or 0.
+  @inline(__always)
+  mutating func note(_ bucket: Int, times: Int = 1) {
+    let before = Int(table[bucket])
+    let after = before &+ times
+    found[foundCount] = UInt16(truncatingIfNeeded: bucket)
+    foundCount &+= times & (before == 0 ? 1 : 0)
+    table[bucket] = UInt8(truncatingIfNeeded: after &- after &>> 8)
   }
 }

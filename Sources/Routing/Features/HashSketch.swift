@@ -7,10 +7,10 @@ struct HashSketch {
   @inline(__always)
   mutating func insert(_ hash: UInt64) {
     let slot = Int(truncatingIfNeeded: (hash &* 0x9E37_79B9_7F4A_7C15) >> 52)
-    let bit: UInt64 = 1 << UInt64(slot & 63)
-    if bits[slot >> 6] & bit == 0 {
-      bits[slot >> 6] |= bit
-      count += 1
-    }
+    let shift = UInt64(truncatingIfNeeded: slot & 63)
+    let word = bits[unchecked: slot >> 6]
+    // Half of all words are new, so nothing branches on it.
+    count &+= Int(truncatingIfNeeded: (word &>> shift & 1) ^ 1)
+    bits[unchecked: slot >> 6] = word | 1 &<< shift
   }
 }

@@ -3,21 +3,24 @@
 /// One word may count towards a keyword measure, one or more domains and one or more languages. The lists are chosen by
 /// meaning, not fitted to any data set.
 struct Lexicon: Sendable {
-  /// What one word stands for.
+  /// What one word stands for, as amounts to be added to a scan's counts: most words add nothing.
   struct Entry: Sendable {
-    /// The keyword measure it counts towards, or -1.
-    var keyword: Int16 = -1
-    /// Bits of `PromptDomain.allCases`.
-    var domains: UInt8 = 0
-    /// Bits of `Lexicon.languages`.
-    var languages: UInt16 = 0
+    /// The keyword measure it counts towards; ``noKeyword`` for none.
+    var keyword = Lexicon.noKeyword
     /// What it is in a text's shape.
     var form = ShapeCounter.otherWord
-    /// Whether the word is a number, a fraction or a multiple ("three", "half", "twice").
-    var isQuantity = false
-    /// Whether the word asks for more than one step of thought ("prove", "compare", "why").
-    var isReasoning = false
+    /// 1 for a number, a fraction or a multiple ("three", "half", "twice").
+    var quantity: UInt8 = 0
+    /// 1 for a word that asks for more than one step of thought ("prove", "compare", "why").
+    var reasoning: UInt8 = 0
+    /// A vote for each of `PromptDomain.allCases`.
+    var domains = SIMD4<Int32>()
+    /// A vote for each of `Lexicon.languages`.
+    var languages = SIMD8<UInt16>()
   }
+
+  /// Where words that are no keyword are counted.
+  static let noKeyword: UInt8 = 127
 
   static let shared = Lexicon()
 
@@ -76,35 +79,51 @@ struct Lexicon: Sendable {
   ]
 
   private static let slotCount = 2048
-  private var keys: [UInt64]
-  private var entries: [Entry]
+  private var keys = [UInt64](repeating: 0, count: slotCount)
+  /// For each slot, where its word's entry is.
+  private var places = [UInt16](repeating: 0, count: slotCount)
+  /// The first is that of all words that are not known.
+  private var entries = [Entry()]
 
   private init() {
-    keys = [UInt64](repeating: 0, count: Self.slotCount)
-    entries = [Entry](repeating: Entry(), count: Self.slotCount)
-    for (index, word) in Self.keywords.enumerated() { amend(word) { $0.keyword = Int16(index) } }
+    for (index, word) in Self.keywords.enumerated() { amend(word) { $0.keyword = UInt8(index) } }
     for (index, word) in ShapeCounter.words.enumerated() {
       amend(word) { $0.form = ShapeCounter.firstWord + UInt8(index) }
     }
-    amend(all: Self.quantities) { $0.isQuantity = true }
-    amend(all: Self.reasoning) { $0.isReasoning = true }
-    for (bit, words) in [Self.technical, Self.creative, Self.analytical, Self.conversational].enumerated() {
-      amend(all: words) { $0.domains |= 1 << UInt8(bit) }
+    amend(all: Self.quantities) { $0.quantity = 1 }
+    amend(all: Self.reasoning) { $0.reasoning = 1 }
+    for (domain, words) in [Self.technical, Self.creative, Self.analytical, Self.conversational].enumerated() {
+      amend(all: words) { $0.domains[domain] = 1 }
     }
-    for (bit, language) in Self.languages.enumerated() {
-      amend(all: Self.stopWords[language] ?? "") { $0.languages |= 1 << UInt16(bit) }
+    for (index, language) in Self.languages.enumerated() {
+      amend(all: Self.stopWords[language] ?? "") { $0.languages[index] = 1 }
     }
   }
 
-  /// What is known of the word with this hash (FNV-1a of its lower-case UTF-8), if anything.
+  /// Lends the words to one scan.
   @inline(__always)
-  func entry(for hash: UInt64) -> Entry? {
-    var slot = Int(truncatingIfNeeded: hash >> 32) & (Self.slotCount - 1)
-    while keys[slot] != 0 {
-      if keys[slot] == hash { return entries[slot] }
-      slot = (slot + 1) & (Self.slotCount - 1)
+  func withWords(_ body: (Words) -> Void) {
+    keys.withUnsafeBufferPointer { keys in
+      places.withUnsafeBufferPointer { places in
+        entries.withUnsafeBufferPointer { body(Words(keys: keys, places: places, entries: $0)) }
+      }
     }
-    return nil
+  }
+
+  /// The words, for as long as they are lent.
+  struct Words {
+    fileprivate let keys: UnsafeBufferPointer<UInt64>
+    fileprivate let places: UnsafeBufferPointer<UInt16>
+    fileprivate let entries: UnsafeBufferPointer<Entry>
+
+    /// What is known of the word with this hash (FNV-1a of its lower-case UTF-8).
+    @inline(__always)
+    func entry(for hash: UInt64) -> Entry {
+      var slot = Int(truncatingIfNeeded: hash >> 32) & (Lexicon.slotCount - 1)
+      // Ends at its key or at an empty slot, whose place is 0; the lesser is 0 in either case.
+      while min(keys[slot] ^ hash, keys[slot]) != 0 { slot = (slot + 1) & (Lexicon.slotCount - 1) }
+      return entries[Int(places[slot])]
+    }
   }
 
   private mutating func amend(all words: String, _ change: (inout Entry) -> Void) {
@@ -115,7 +134,11 @@ struct Lexicon: Sendable {
     let hash = stableHash(word)
     var slot = Int(truncatingIfNeeded: hash >> 32) & (Self.slotCount - 1)
     while keys[slot] != 0, keys[slot] != hash { slot = (slot + 1) & (Self.slotCount - 1) }
-    keys[slot] = hash
-    change(&entries[slot])
+    if keys[slot] == 0 {
+      keys[slot] = hash
+      places[slot] = UInt16(entries.count)
+      entries.append(Entry())
+    }
+    change(&entries[Int(places[slot])])
   }
 }

@@ -9,7 +9,7 @@ package struct PromptFeatures: Sendable, Equatable {
   /// What people and policies are told about the request.
   package var profile: RequestProfile
 
-  /// Scans `prompt`, of which at most 2 KiB are read.
+  /// Scans `prompt`, of which at most 1 KiB is read.
   ///
   /// - Parameter embedding: the prompt's mean-pooled embedding by a local model, of any length; one with a component that is
   ///   not finite counts as none. Predictors use it if they were trained with embeddings of the same dimension.

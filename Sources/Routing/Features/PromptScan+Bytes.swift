@@ -7,6 +7,9 @@ enum ByteKind {
     self = Self.isLetter(byte) ? .letter : Self.isSpace(byte) ? .space : Self.isDigit(byte) ? .digit : .mark
   }
 
+  /// For each byte of a letter, its lower case; 0 for any other byte.
+  static let foldedLetters: [UInt8] = (0...255).map { isLetter($0) ? $0 &- 0x41 < 26 ? $0 | 0x20 : $0 : 0 }
+
   @inline(__always)
   static func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) &- UInt8(ascii: "a") < 26 || byte >= 0x80 }
 
@@ -23,20 +26,17 @@ extension PromptScan {
   ///
   /// - Returns: its form.
   @inline(__always)
-  mutating func note(_ hash: UInt64, length: Int, _ lexicon: Lexicon) -> UInt8 {
-    words += 1
-    wordBytes += length
-    if length >= 8 { longWords += 1 }
-    guard let entry = lexicon.entry(for: hash) else { return ShapeCounter.otherWord }
-    if entry.keyword >= 0 { keywordCounts[Int(entry.keyword)] &+= 1 }
-    if entry.isQuantity { quantities += 1 }
-    if entry.isReasoning { reasoningWords += 1 }
-    if entry.domains != 0 {
-      for bit in 0..<4 where entry.domains & (1 << UInt8(bit)) != 0 { domainVotes[bit] &+= 1 }
-    }
-    if entry.languages != 0 {
-      for bit in 0..<languageVotes.count where entry.languages & (1 << UInt16(bit)) != 0 { languageVotes[bit] += 1 }
-    }
+  mutating func note(_ hash: UInt64, length: Int, _ words: Lexicon.Words) -> UInt8 {
+    self.words &+= 1
+    wordBytes &+= length
+    longWords &+= length >= 8 ? 1 : 0
+    // Which words are known cannot be foretold, so nothing branches on it: the others add nothing.
+    let entry = words.entry(for: hash)
+    keywordCounts[unchecked: Int(entry.keyword)] &+= 1
+    quantities &+= Int(entry.quantity)
+    reasoningWords &+= Int(entry.reasoning)
+    domainVotes &+= entry.domains
+    languageVotes &+= entry.languages
     return entry.form
   }
 

@@ -4,7 +4,7 @@
 /// whatever the prompt's length; a longer prompt is read at its beginning and its end, where questions are asked.
 struct PromptScan {
   /// Bytes read from the beginning of a long prompt.
-  static let headLimit = 1536
+  static let headLimit = 512
   /// Bytes read from the end of a long prompt.
   static let tailLimit = 512
 
@@ -42,11 +42,16 @@ struct PromptScan {
   var isNegated = false
   var optionLengths: [Int] = []
   var numericOptions = 0
-  var keywordCounts = [UInt16](repeating: 0, count: Lexicon.keywords.count)
-  var subjectVotes = [Int](repeating: 0, count: SubjectStems.subjects.count)
+  /// By `Lexicon.keywords`; the last counts all other words.
+  var keywordCounts = InlineArray<128, UInt16>(repeating: 0)
+  /// By `SubjectStems.subjects`.
+  var subjectVotes = InlineArray<32, UInt16>(repeating: 0)
+  /// By `PromptDomain.allCases`.
   var domainVotes = SIMD4<Int32>()
-  var languageVotes = [Int](repeating: 0, count: Lexicon.languages.count)
-  var scriptVotes = [Int](repeating: 0, count: Script.allCases.count)
+  /// By `Lexicon.languages`.
+  var languageVotes = SIMD8<UInt16>()
+  /// By `Script`.
+  var scriptVotes = SIMD8<UInt16>()
   var distinctWords = 0
   var distinctNumbers = 0
   var distinctNames = 0
@@ -75,7 +80,13 @@ struct PromptScan {
           for index in 0..<length { window[index] = bytes[index] }
         }
         scannedBytes = length
-        scan(UnsafeBufferPointer(window), length: length)
+        Lexicon.shared.withWords { words in
+          SubjectStems.shared.withStems { stems in
+            ByteKind.foldedLetters.withUnsafeBufferPointer { letters in
+              scan(UnsafeBufferPointer(window), length: length, words, stems, letters)
+            }
+          }
+        }
       }
     }
   }
@@ -86,9 +97,10 @@ struct PromptScan {
   }
 
   /// Reads `length` bytes of `text`, which has at least eight zero bytes after them.
-  private mutating func scan(_ text: UnsafeBufferPointer<UInt8>, length: Int) {
-    let lexicon = Lexicon.shared
-    let stems = SubjectStems.shared
+  private mutating func scan(
+    _ text: UnsafeBufferPointer<UInt8>, length: Int, _ lexicon: Lexicon.Words, _ stems: SubjectStems.Stems,
+    _ letters: UnsafeBufferPointer<UInt8>
+  ) {
     var wordBits = HashSketch()
     var numberBits = HashSketch()
     var nameBits = HashSketch()
@@ -148,21 +160,25 @@ struct PromptScan {
           var hash: UInt64 = 0xCBF2_9CE4_8422_2325
           var upper = 0
           var stem: UInt64 = 0
-          while position < length {
+          var high: UInt8 = 0
+          // The zero bytes behind the text are no letters.
+          while true {
             let letter = text[position]
-            guard ByteKind.isLetter(letter) else { break }
-            let isUpper = letter &- 0x41 < 26
-            let low = isUpper ? letter | 0x20 : letter
-            upper &+= isUpper ? 1 : 0
+            let low = letters[Int(letter)]
+            guard low != 0 else { break }
+            high |= letter
+            upper &+= low == letter ? 0 : 1
             folded[foldedCount] = low
             foldedCount &+= 1
             hash = (hash ^ UInt64(low)) &* 0x100_0000_01B3
-            if letter >= 0x80 { voteForScript(letter, text[position + 1]) }
             position &+= 1
-            if position &- start == SubjectStems.length { stem = hash }
+            stem = position &- start == SubjectStems.length ? hash : stem
+          }
+          if high >= 0x80 {
+            for index in start..<position where text[index] >= 0x80 { voteForScript(text[index], text[index + 1]) }
           }
           let count = position - start
-          if stem != 0 { voteForSubjects(stems.subjects(of: stem)) }
+          voteForSubjects(stems.subjects(of: stem))
           uppercase += upper
           if text[start] &- 0x41 < 26 {
             if count > 1, upper == 1 { capitalised += 1 }
@@ -209,8 +225,8 @@ struct PromptScan {
         folded[foldedCount] = Character.space
         foldedCount += 1
       }
-      grams = GramCounter.count(folded, count: foldedCount)
-      ShapeCounter.append(UnsafeBufferPointer(rebasing: folded[formStart..<formEnd]), to: &grams)
+      grams = GramCounter.count(
+        folded, count: foldedCount, forms: UnsafeBufferPointer(rebasing: folded[formStart..<formEnd]))
     }
     distinctWords = wordBits.count
     distinctNumbers = numberBits.count

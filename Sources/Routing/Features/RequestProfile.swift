@@ -59,7 +59,7 @@ package struct RequestProfile: Sendable, Codable, Equatable {
 
   private static func language(_ scan: PromptScan) -> String {
     if let script = PromptScan.Script.allCases.max(by: { scan.scriptVotes[$0.rawValue] < scan.scriptVotes[$1.rawValue] }
-    ), scan.scriptVotes[script.rawValue] * 4 > scan.words {
+    ), Int(scan.scriptVotes[script.rawValue]) * 4 > scan.words {
       // Kana settles that the Han beside it is Japanese.
       if scan.scriptVotes[PromptScan.Script.kana.rawValue] > 0 { return "ja" }
       return switch script {

@@ -41,29 +41,14 @@ enum ShapeCounter {
     }
   }
 
-  /// Appends the sequences of one, two and three of `forms` to a vector of n-grams.
-  static func append(_ forms: UnsafeBufferPointer<UInt8>, to vector: inout GramVector) {
-    guard !forms.isEmpty else { return }
-    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: bucketCount) { table in
-      table.initialize(repeating: 0)
-      withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 3 * forms.count) { found in
-        var foundCount = 0
-        var recent: UInt64 = 0
-        for position in 0..<forms.count {
-          recent = (recent << 8 | UInt64(forms[position])) & 0xFF_FFFF
-          note(recent & 0xFF | 1 << 24, table, found, &foundCount)
-          if position >= 1 { note(recent & 0xFFFF | 2 << 24, table, found, &foundCount) }
-          if position >= 2 { note(recent | 3 << 24, table, found, &foundCount) }
-        }
-        let first = UInt16(GramVector.letterBuckets)
-        vector.indices.reserveCapacity(vector.indices.count + foundCount)
-        vector.values.reserveCapacity(vector.values.count + foundCount)
-        let weights = GramCounter.weightOfCount
-        for bucket in UnsafeBufferPointer(rebasing: found[..<foundCount]) {
-          vector.indices.append(first + bucket)
-          vector.values.append(weights[Int(table[Int(bucket)])])
-        }
-      }
+  /// Counts the sequences of one, two and three of `forms`, in the buckets behind those of n-grams of letters.
+  static func count(_ forms: UnsafeBufferPointer<UInt8>, into buckets: inout BucketCounts) {
+    var recent: UInt64 = 0
+    for position in 0..<forms.count {
+      recent = (recent << 8 | UInt64(forms[position])) & 0xFF_FFFF
+      buckets.note(GramVector.letterBuckets &+ bucket(recent & 0xFF | 1 << 24))
+      if position >= 1 { buckets.note(GramVector.letterBuckets &+ bucket(recent & 0xFFFF | 2 << 24)) }
+      if position >= 2 { buckets.note(GramVector.letterBuckets &+ bucket(recent | 3 << 24)) }
     }
   }
 
@@ -71,18 +56,5 @@ enum ShapeCounter {
   @inline(__always)
   static func bucket(_ sequence: UInt64) -> Int {
     Int(truncatingIfNeeded: (sequence &* 0x9E37_79B9_7F4A_7C15) >> 52)
-  }
-
-  /// As `GramCounter` does it: nothing branches on whether the bucket is new.
-  @inline(__always)
-  private static func note(
-    _ sequence: UInt64, _ table: UnsafeMutableBufferPointer<UInt8>, _ found: UnsafeMutableBufferPointer<UInt16>,
-    _ foundCount: inout Int
-  ) {
-    let bucket = bucket(sequence)
-    let before = table[bucket]
-    found.initializeElement(at: foundCount, to: UInt16(truncatingIfNeeded: bucket))
-    foundCount &+= before == 0 ? 1 : 0
-    table[bucket] = before &+ (before < 255 ? 1 : 0)
   }
 }

@@ -67,14 +67,24 @@ struct SubjectStems: Sendable {
     }
   }
 
-  /// The subjects of a word whose first five letters have this hash, a bit each.
+  /// Lends the stems to one scan.
   @inline(__always)
-  func subjects(of stem: UInt64) -> UInt32 {
-    var slot = Int(truncatingIfNeeded: stem >> 32) & (Self.slotCount - 1)
-    while keys[slot] != 0 {
-      if keys[slot] == stem { return masks[slot] }
-      slot = (slot + 1) & (Self.slotCount - 1)
+  func withStems(_ body: (Stems) -> Void) {
+    keys.withUnsafeBufferPointer { keys in masks.withUnsafeBufferPointer { body(Stems(keys: keys, masks: $0)) } }
+  }
+
+  /// The stems, for as long as they are lent.
+  struct Stems {
+    fileprivate let keys: UnsafeBufferPointer<UInt64>
+    fileprivate let masks: UnsafeBufferPointer<UInt32>
+
+    /// The subjects of a word whose first five letters have this hash, a bit each; none for 0.
+    @inline(__always)
+    func subjects(of stem: UInt64) -> UInt32 {
+      var slot = Int(truncatingIfNeeded: stem >> 32) & (SubjectStems.slotCount - 1)
+      // Ends at its key or at an empty slot, whose mask is 0; the lesser is 0 in either case.
+      while min(keys[slot] ^ stem, keys[slot]) != 0 { slot = (slot + 1) & (SubjectStems.slotCount - 1) }
+      return masks[slot]
     }
-    return 0
   }
 }
