@@ -6,8 +6,11 @@ enum TraceText {
   static let mostLines = 24
   static let mostValues = 3
   static let mostCharacters = 60
+  /// What comes before an exception in a remark.
+  static let raises = "raises "
 
-  /// The program's lines, each with the values that it gave to variables, in order, or with what it raised.
+  /// The program's lines, each with the values that it gave to variables, in order, or with what it raised. Lines behind the
+  /// last that was run are left out where the run did not end well.
   static func annotated(_ run: TracedRun, source: String) -> String {
     var remarks: [Int: Remark] = [:]
     var current: [Int: Int] = [:]
@@ -21,7 +24,10 @@ enum TraceText {
       case .call, .return: break
       }
     }
-    let lines = source.split(separator: "\n", omittingEmptySubsequences: false)
+    var lines = source.split(separator: "\n", omittingEmptySubsequences: false)[...]
+    if run.outcome != .completed, let last = run.trace.events.lazy.filter({ $0.depth >= 2 }).map(\.line).max() {
+      lines = lines.prefix(last)
+    }
     return lines.prefix(mostLines).enumerated().map { index, line in
       remarks[index + 1].map { "\(line)  # \($0.text.prefix(mostCharacters))" } ?? String(line)
     }.joined(separator: "\n")
@@ -46,7 +52,7 @@ enum TraceText {
           values.count <= mostValues ? values : values.prefix(mostValues - 1) + ["...", values[values.count - 1]]
         return "\(name) = \(shown.joined(separator: ", "))"
       }
-      if let raised { parts.append("raises \(raised)") }
+      if let raised { parts.insert(TraceText.raises + raised, at: 0) }
       return parts.joined(separator: "; ")
     }
   }
@@ -57,6 +63,20 @@ enum TraceText {
     case .completed:
       run.returned.map { "result: \($0)" } ?? "result: nothing was returned"
     default: "ended: \(run.outcome)"
+    }
+  }
+}
+
+extension SignalText.Block {
+  /// What a run of a candidate did.
+  init(_ run: TracedRun, source: String, invocation: String) {
+    code = TraceText.annotated(run, source: source)
+    self.invocation = invocation
+    // The line that raised says what it raised.
+    if case .exception = run.outcome, code.contains("# " + TraceText.raises) {
+      trace = ""
+    } else {
+      trace = TraceText.ending(run)
     }
   }
 }

@@ -7,6 +7,14 @@ package enum PythonText {
     "str", "sum", "tuple", "type", "zip", "not", "and", "or", "in", "is", "assert", "if", "else", "for", "lambda",
   ]
 
+  /// Whether a program in canonical form does nothing: its functions have no statement but `pass`.
+  static func isEmptyFunction(_ source: String) -> Bool {
+    source.split(separator: "\n").allSatisfy { line in
+      let text = line.drop { $0 == " " }
+      return text == "pass" || ["def ", "import ", "from "].contains { text.hasPrefix($0) }
+    }
+  }
+
   /// The function that a test calls: the first that is not a builtin's, else the first.
   package static func calledFunction(in test: String) -> String? {
     var fallback: String?

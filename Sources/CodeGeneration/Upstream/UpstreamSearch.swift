@@ -107,9 +107,7 @@ package final class UpstreamSearch {
       let signal = SignalText(
         shown.sorted { $0.source < $1.source }.flatMap { candidate in
           candidate.runs.enumerated().map {
-            SignalText.Block(
-              code: TraceText.annotated($1, source: candidate.source), invocation: assessor.invocation($0),
-              trace: TraceText.ending($1))
+            SignalText.Block($1, source: candidate.source, invocation: assessor.invocation($0))
           }
         }
       ).text
