@@ -9,6 +9,16 @@ package struct GuidedCost: Sendable, Hashable {
   /// Rows that the model computed, and the calls in which it did.
   package var rows = 0
   package var steps = 0
+
+  var tokensPerSecond: Double { seconds > 0 ? Double(tokens) / seconds : 0 }
+  func perToken(_ count: Int) -> Double { Double(count) / Double(max(1, tokens)) }
+
+  static func += (left: inout GuidedCost, right: GuidedCost) {
+    left.tokens += right.tokens
+    left.seconds += right.seconds
+    left.rows += right.rows
+    left.steps += right.steps
+  }
 }
 
 /// What guided decoding costs, measured in searches as they are: tokens a second of three ways to write.
@@ -18,11 +28,17 @@ package struct GuidedFigures: Sendable, Hashable {
   /// One attempt's lines under guidance: reading what is new in its traces, and choosing. Its candidates' tokens and the
   /// executions are not counted, neither as tokens nor as seconds.
   package var guided: Double
+  /// The lines of several attempts that are written side by side, as searches do it: with the usual settings, but without
+  /// whole programs between the rounds.
+  package var together: Double
   /// Under guidance with both prompts computed anew for each token.
   package var naive: Double
   /// Rows that guided decoding computed for each token, and calls of the model.
   package var rowsPerToken: Double
   package var stepsPerToken: Double
+  /// The same where attempts are written side by side.
+  package var rowsPerTokenTogether: Double
+  package var stepsPerTokenTogether: Double
 
   /// Measures on problems of its own.
   ///
@@ -30,43 +46,56 @@ package struct GuidedFigures: Sendable, Hashable {
   ///   - tokens: how many tokens greedy decoding writes, and how many the searches may generate in all for each problem.
   ///   - naive: how many tokens the naive way writes for each problem.
   package static func measure(
-    _ model: any TokenModel, runner: any CodeRunner, tokens: (greedy: Int, search: Int), naive: Int
+    _ model: any TokenModel, runner: any CodeRunner, tokens: (greedy: Int, search: Int), naive naiveTokens: Int
   ) async throws -> GuidedFigures {
-    var settings = CodeSettings()
-    settings.extensions.resamples = false
-    settings.extensions.repairs = false
-    settings.gammas = [1]
-    settings.styles = [.fewShot]
-    settings.attempts = 1
-    settings.budgetTokens = tokens.search
-    settings.budgetSeconds = .greatestFiniteMagnitude
+    var one = CodeSettings()
+    one.extensions.resamples = false
+    one.gammas = [1]
+    one.styles = [.fewShot]
+    one.budgetTokens = tokens.search
+    one.budgetSeconds = .greatestFiniteMagnitude
+    var several = one
+    one.extensions.repairs = false
+    one.attempts = 1
+    several.gammas = CodeSettings().gammas.filter { $0 > 0 }
+    several.styles = CodeSettings().styles
     let bench = try await Workbench(
-      model, sequences: settings.sequences + 2, context: RequestContext(requestID: "figures"))
+      model, sequences: max(one.sequences, several.sequences) + 2, context: RequestContext(requestID: "figures"))
     do {
-      var sums = (greedy: Rate(), guided: Rate(), naive: Rate())
-      var cost = GuidedCost()
+      var greedy = Rate()
+      var naive = Rate()
+      var alone = GuidedCost()
+      var together = GuidedCost()
       for task in tasks {
         let plain = bench.tokens(of: try CodePrompt(.fewShot, task, model: model))
-        sums.greedy += try await greedy(bench, plain, tokens.greedy)
-        var signal = ""
-        let search = CodeSearch(task, settings: settings, bench: bench, runner: runner, clock: Self.now) { event in
-          if case .signal(_, let text, _) = event, text.count > signal.count { signal = text }
-        }
-        _ = try await search.run()
-        sums.guided += Rate(tokens: search.guided.tokens, seconds: search.guided.seconds)
-        cost.rows += search.guided.rows
-        cost.steps += search.guided.steps
-        sums.naive += try await slow(bench, task, plain, signal, naive)
+        greedy += try await self.greedy(bench, plain, tokens.greedy)
+        let (cost, signal) = try await guided(task, one, bench, runner)
+        alone += cost
+        naive += try await slow(bench, task, plain, signal, naiveTokens)
+        together += try await guided(task, several, bench, runner).cost
       }
       await bench.close()
       return GuidedFigures(
-        greedy: sums.greedy.perSecond, guided: sums.guided.perSecond, naive: sums.naive.perSecond,
-        rowsPerToken: Double(cost.rows) / Double(max(1, sums.guided.tokens)),
-        stepsPerToken: Double(cost.steps) / Double(max(1, sums.guided.tokens)))
+        greedy: greedy.perSecond, guided: alone.tokensPerSecond, together: together.tokensPerSecond,
+        naive: naive.perSecond, rowsPerToken: alone.perToken(alone.rows), stepsPerToken: alone.perToken(alone.steps),
+        rowsPerTokenTogether: together.perToken(together.rows),
+        stepsPerTokenTogether: together.perToken(together.steps))
     } catch {
       await bench.close()
       throw error
     }
+  }
+
+  /// A search, with what its guided lines cost and the longest of its signals.
+  private static func guided(
+    _ task: CodeTask, _ settings: CodeSettings, _ bench: Workbench, _ runner: any CodeRunner
+  ) async throws -> (cost: GuidedCost, signal: String) {
+    var signal = ""
+    let search = CodeSearch(task, settings: settings, bench: bench, runner: runner, clock: Self.now) { event in
+      if case .signal(_, let text, _) = event, text.count > signal.count { signal = text }
+    }
+    _ = try await search.run()
+    return (search.guided, signal)
   }
 
   /// So many tokens in so much time.
@@ -96,7 +125,7 @@ package struct GuidedFigures: Sendable, Hashable {
   private static func slow(
     _ bench: Workbench, _ task: CodeTask, _ plain: [TokenID], _ signal: String, _ tokens: Int
   ) async throws -> Rate {
-    guard let first = bench.takeSequence(), let second = bench.takeSequence() else {
+    guard let first = try await bench.takeSequence(), let second = try await bench.takeSequence() else {
       throw GenerationError(.internal, "the measurement needs two more sequences")
     }
     let conditional = bench.tokens(of: try CodePrompt(.fewShot, task, model: bench.model), signal: signal)

@@ -33,4 +33,7 @@ final class Attempt {
     self.linesLeft = linesLeft
     self.culprit = culprit
   }
+
+  /// The length of the prompt with traces and of what is written behind it, once the feed is read.
+  var wantedCount: Int { conditionalTokens.count + strand.conditionalFeed.count }
 }

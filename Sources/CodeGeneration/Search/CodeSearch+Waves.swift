@@ -120,6 +120,7 @@ extension CodeSearch {
     let ending = attempt.strand.isFinished ? attempt.strand.draft.ending?.rawValue : nil
     await tell(.attemptEnded(id: attempt.id, reason: ending ?? reason))
     try await bench.giveBack(attempt.strand.sequence)
-    if let conditional = attempt.conditional { try await bench.giveBack(conditional) }
+    if let conditional = attempt.conditional { try await bench.shelve(conditional, attempt.conditionalTokens) }
+    note(guided: attempt.strand.draft)
   }
 }

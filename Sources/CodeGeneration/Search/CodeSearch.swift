@@ -43,6 +43,9 @@ package final class CodeSearch {
   var horizons: Preference<Int>
   var styles: Preference<PromptStyle>
   var visits: [Int: Int] = [:]
+  /// The candidates that the last attempt of each style showed first, in their order; and what attempts have written.
+  var shownFirst: [PromptStyle: [Int]] = [:]
+  var guidedDrafts: [CodeDraft] = []
 
   /// A search.
   ///
@@ -95,6 +98,7 @@ package final class CodeSearch {
       }
     }
     try await fellTrunk()
+    try await bench.clearShelf()
     let chosen = try await choose(assessor)
     return CodeResult(
       program: chosen?.source ?? "", candidate: chosen, passes: chosen?.passes ?? false, tests: tests,

@@ -17,8 +17,9 @@ final class Strand {
     var weight: Int
   }
 
-  /// The most tokens that are proposed for one step.
+  /// The most tokens that are proposed for one step; and of these, where they only followed the same few tokens elsewhere.
   static let mostProposed = 16
+  private static let mostEchoed = 4
 
   /// The nucleus from which candidates are drawn, and the most tokens in it (EG-CFG, section 3).
   static let topP: Float = 0.95
@@ -35,6 +36,11 @@ final class Strand {
   /// What may follow, from where the proposals were made; and the tokens that were written since.
   var proposals: [Proposal] = [] { didSet { sinceProposals = [] } }
   private var sinceProposals: [TokenID] = []
+  /// Other programs' tokens, in which what follows is looked up where no proposal foresaw the line.
+  var others: [[TokenID]] = []
+  /// Tokens that were proposed so, and how many of them were right.
+  private var echoes = (proposed: 0, right: 0)
+  private var isEcho = false
   /// The tokens that the last steps have proposed.
   private var proposed: [TokenID] = []
   /// The most line ends and tokens that are still written.
@@ -104,9 +110,30 @@ final class Strand {
     where proposal.tokens.count > sinceProposals.count + 1 && proposal.tokens.starts(with: sinceProposals) {
       if proposal.weight > best?.weight ?? 0 { best = proposal }
     }
-    guard let best else { return [] }
-    let count = min(Self.mostProposed, most - 1, mostTokens - written - 1)
-    return count > 0 ? Array(best.tokens.dropFirst(sinceProposals.count).prefix(count)) : []
+    let count = min(best == nil ? Self.mostEchoed : Self.mostProposed, most - 1, mostTokens - written - 1)
+    isEcho = best == nil
+    guard count > 0 else { return [] }
+    return Array((best?.tokens.dropFirst(sinceProposals.count) ?? echo[...]).prefix(count))
+  }
+
+  /// What followed the last tokens where they were written before, in this draft or in another program: three tokens if they
+  /// are found, else two. Nothing where it was wrong too often.
+  private var echo: [TokenID] {
+    let written = draft.tokens
+    guard echoes.proposed < 12 || echoes.right * 3 >= echoes.proposed else { return [] }
+    for length in [3, 2] where written.count > length {
+      let last = written.suffix(length)
+      for text in [written] + others where text.count > length {
+        var end = text.count - 1
+        while end >= length {
+          if text[end - 1] == last.last, text[(end - length)..<end].elementsEqual(last) {
+            return Array(text[end...].prefix(Self.mostEchoed))
+          }
+          end -= 1
+        }
+      }
+    }
+    return []
   }
 
   /// Takes what was chosen: the first, and each further one as long as those before it are as proposed.
@@ -133,6 +160,10 @@ final class Strand {
       guard !isOver, place < proposed.count, choice?.token == proposed[place] else { break }
       held.plain += 1
       held.conditional += 1
+    }
+    if isEcho {
+      echoes.proposed += proposed.count
+      echoes.right += taken - 1
     }
     return (taken, taken == proposed.count + 1 ? nil : held)
   }

@@ -9,6 +9,9 @@ package final class Workbench {
   let session: any TokenSession
   private var free: [SequenceID]
   private var held: [PromptStyle: (sequence: SequenceID, tokens: [TokenID])] = [:]
+  /// Sequences that nobody writes to, kept for what they hold; the newest last. Each may hold more than these tokens.
+  private var shelf: [(sequence: SequenceID, tokens: [TokenID])] = []
+  private static let mostShelved = 3
   /// Tokens that were chosen; the measure of every budget.
   package private(set) var generated = 0
   /// Tokens that were only read: prompts, signals, beginnings taken up again.
@@ -35,11 +38,40 @@ package final class Workbench {
 
   var freeSequences: Int { free.count }
 
-  func takeSequence() -> SequenceID? { free.popLast() }
+  /// An empty sequence; where none is free, the oldest that is only kept.
+  func takeSequence() async throws(GenerationError) -> SequenceID? {
+    if free.isEmpty, !shelf.isEmpty { try await giveBack(shelf.removeFirst().sequence) }
+    return free.popLast()
+  }
 
   func giveBack(_ sequence: SequenceID) async throws(GenerationError) {
     try await session.truncate(sequence, to: 0)
     free.append(sequence)
+  }
+
+  /// Keeps a sequence for those that come, as long as there is room.
+  ///
+  /// - Parameter tokens: what it begins with.
+  func shelve(_ sequence: SequenceID, _ tokens: [TokenID]) async throws(GenerationError) {
+    shelf.append((sequence, tokens))
+    if shelf.count > Self.mostShelved { try await giveBack(shelf.removeFirst().sequence) }
+  }
+
+  /// How much of a text one of the kept sequences begins with, at most.
+  func shelved(of wanted: [TokenID]) -> Int {
+    shelf.map { Self.commonPrefix($0.tokens, wanted) }.max() ?? 0
+  }
+
+  /// The kept sequence that begins with the most of a text. It may hold more than that.
+  func unshelve(_ wanted: [TokenID]) -> SequenceID? {
+    let lengths = shelf.map { Self.commonPrefix($0.tokens, wanted) }
+    guard let longest = lengths.max(), let index = lengths.lastIndex(of: longest) else { return nil }
+    return shelf.remove(at: index).sequence
+  }
+
+  /// Gives back what is only kept.
+  func clearShelf() async throws(GenerationError) {
+    while let last = shelf.popLast() { try await giveBack(last.sequence) }
   }
 
   /// The tokens of a prompt with a signal, ready to be continued.
@@ -86,7 +118,7 @@ package final class Workbench {
       sequence = holding.sequence
       known = holding.tokens
     } else {
-      guard let taken = takeSequence() else { throw Self.noSequence }
+      guard let taken = try await takeSequence() else { throw Self.noSequence }
       sequence = taken
     }
     let common = Self.commonPrefix(known, wanted)
@@ -99,7 +131,7 @@ package final class Workbench {
 
   /// A fresh sequence with the same tokens as another.
   func fork(_ source: SequenceID) async throws(GenerationError) -> SequenceID {
-    guard let target = takeSequence() else { throw Self.noSequence }
+    guard let target = try await takeSequence() else { throw Self.noSequence }
     try await session.fork(source, to: target)
     return target
   }
