@@ -83,9 +83,15 @@ struct CodeBench: AsyncParsableCommand {
             try await engine.tokenModel(named: name), runner: SandboxRunner(sandbox),
             tokens: options.quick ? (16, 200) : (96, 600), naive: options.quick ? 1 : 3)
           report.add(ratio: "guided_to_greedy_tokens", figures.guided / figures.greedy)
+          report.add(ratio: "guided_together_to_greedy_tokens", figures.together / figures.greedy)
           report.add(ratio: "guided_to_naive_tokens", figures.guided / figures.naive)
           report.add(figure: "guided_tokens_per_second", figures.guided)
+          report.add(figure: "guided_together_tokens_per_second", figures.together)
           report.add(figure: "greedy_tokens_per_second", figures.greedy)
+          report.add(figure: "guided_rows_per_token", figures.rowsPerToken)
+          report.add(figure: "guided_calls_per_token", figures.stepsPerToken)
+          report.add(figure: "guided_together_rows_per_token", figures.rowsPerTokenTogether)
+          report.add(figure: "guided_together_calls_per_token", figures.stepsPerTokenTogether)
         }
         await sandbox.shutdown()
       } catch {
