@@ -108,7 +108,7 @@ import Testing
     let kind = await Self.kind { try await Self.ask([mock], isStreamed: true, deadlines: deadlines) }
     #expect(kind == .timedOut)
     deadlines = UpstreamDeadlines()
-    deadlines.firstByte = .milliseconds(50)
+    deadlines.firstByte = .milliseconds(300)
     let silent = try await MockUpstream.serving([.stall], MockUpstream.stream([Self.first, Self.rest]))
     #expect(Self.text(try await Self.ask([silent], isStreamed: true, deadlines: deadlines)) == "Grüß Gott")
     deadlines = UpstreamDeadlines()

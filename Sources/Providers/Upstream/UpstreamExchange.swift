@@ -79,7 +79,7 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
     // Once the request is on its way the exchange's own timer takes over; before that the client's time to connect holds,
     // unless the request has less.
     let connect = began + .nanoseconds(max(1, endpoint.deadlines.connect.inNanoseconds))
-    let client = call.pool.clients[call.pool.endpoints.firstIndex { $0.name == endpoint.name } ?? 0]
+    let client = call.pool.client(of: call.pool.endpoints.firstIndex { $0.name == endpoint.name } ?? 0)
     let task = client.execute(
       request: request, delegate: self, eventLoop: .indifferent, deadline: whole < connect ? whole : nil)
     let isOver = state.withLock { state in

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import ModelInterface
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import Synchronization
 
 /// One configuration of upstreams with its connections and its state. Requests hold on to the one that they began with.
@@ -21,6 +22,8 @@ final class UpstreamPool: Sendable {
 
   /// Connections to one host at a time; further requests wait for one, for as long as the deadline `connect`.
   private static let connectionsPerHost = 1_024
+  /// The most event loops that one upstream's connections are on.
+  private static let mostLoops = 8
 
   let endpoints: [UpstreamEndpoint]
   let descriptors: [ModelDescriptor]
@@ -30,8 +33,12 @@ final class UpstreamPool: Sendable {
   let models: [UpstreamEndpoint.Model]
   let state: Mutex<State>
   let thoughts = ThoughtMemory()
-  /// One for each upstream, because the time to connect is a property of the client.
-  let clients: [HTTPClient]
+  /// For each upstream, because the time to connect is a property of the client, and for each of some event loops.
+  ///
+  /// A client of several loops may tell of an exchange on one loop while its connection is on another, and async-http-client
+  /// 1.37 ends the process where an upstream answers and closes the connection before that news has changed loops.
+  private let clients: [[HTTPClient]]
+  private let turn = Atomic<UInt>(0)
   /// One for each endpoint of the fleet; nil where the address is none.
   let sites: [Site?]
   /// One for each endpoint of the fleet; nil where chat completions cannot be passed on to it.
@@ -67,15 +74,17 @@ final class UpstreamPool: Sendable {
     }
     self.passages = passages
     passable = fleet.models.indices.map { PassableLimits(of: $0, fleet, endpoints, models, passages) }
+    let eventLoops = Array(MultiThreadedEventLoopGroup.singleton.makeIterator().prefix(Self.mostLoops))
     clients = endpoints.map { endpoint in
       var settings = HTTPClient.Configuration()
       settings.timeout = .init(connect: .nanoseconds(max(1, endpoint.deadlines.connect.inNanoseconds)))
       settings.connectionPool = .init(
-        idleTimeout: .seconds(30), concurrentHTTP1ConnectionsPerHostSoftLimit: Self.connectionsPerHost)
+        idleTimeout: .seconds(30),
+        concurrentHTTP1ConnectionsPerHostSoftLimit: Self.connectionsPerHost / eventLoops.count)
       // Retries have one owner, and it is not the connection pool.
       settings.connectionPool.retryConnectionEstablishment = false
       settings.redirectConfiguration = .disallow
-      return HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+      return eventLoops.map { HTTPClient(eventLoopGroupProvider: .shared($0), configuration: settings) }
     }
     state = Mutex(State(fleet: fleet))
   }
@@ -117,8 +126,14 @@ final class UpstreamPool: Sendable {
     if isLast { closeConnections() }
   }
 
+  /// A client for one exchange; the event loops take turns.
+  func client(of upstream: Int) -> HTTPClient {
+    let own = clients[upstream]
+    return own[Int(turn.wrappingAdd(1, ordering: .relaxed).oldValue % UInt(own.count))]
+  }
+
   private func closeConnections() {
-    for client in clients { client.shutdown { _ in } }
+    for client in clients.joined() { client.shutdown { _ in } }
     closeLoops()
   }
 
@@ -153,7 +168,7 @@ final class UpstreamPool: Sendable {
     }
     guard isFirst else { return }
     closeLoops()
-    for client in clients { try? await client.shutdown() }
+    for client in clients.joined() { try? await client.shutdown() }
   }
 }
 
