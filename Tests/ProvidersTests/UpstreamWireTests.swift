@@ -55,30 +55,6 @@ import Testing
     return nil
   }
 
-  /// The end of the request is noted on one event loop, perhaps after the connection is gone on another.
-  @Test func upstreamsThatAnswerAndCloseTheConnectionAtOnceDoNoHarm() async throws {
-    let script = MockUpstream.response(Self.answer) + [.close]
-    let mocks = [try await MockUpstream.serving(script), try await MockUpstream.serving(script)]
-    let upstream = Self.endpoint(mocks[0], mocks[1])
-    try await Self.with(upstream, mocks) { provider async throws in
-      // A connection may be taken again before its end is noticed, which is an error like any other.
-      let outcomes = await withTaskGroup(of: Result<String, any Error>.self) { group in
-        var outcomes: [Result<String, any Error>] = []
-        for number in 0..<400 {
-          if number >= 16, let next = await group.next() { outcomes.append(next) }
-          group.addTask {
-            do { return .success(try await Self.text(provider, Self.request())) } catch { return .failure(error) }
-          }
-        }
-        for await outcome in group { outcomes.append(outcome) }
-        return outcomes
-      }
-      #expect(outcomes.count == 400)
-      #expect(outcomes.contains { (try? $0.get()) == "yes" })
-      for case .failure(let error) in outcomes { #expect((error as? GenerationError)?.kind == .unavailable) }
-    }
-  }
-
   @Test(arguments: ["retry-after: 0\r\n", "retry-after-ms: 5\r\n"])
   func aShortPauseThatAnUpstreamAsksForIsKept(header: String) async throws {
     let mock = try await MockUpstream.serving(
