@@ -56,7 +56,7 @@ let package = Package(
       linkerSettings: [
         .unsafeFlags([
           "-L\(llamaPrefix)/lib", "-Xlinker", "--wrap=ggml_cpu_extra_compute_forward",
-          "-Xlinker", "--wrap=ggml_cpu_extra_work_size",
+          "-Xlinker", "--wrap=ggml_cpu_extra_work_size", "-Xlinker", "--wrap=_Znwm",
         ]),
         .linkedLibrary("llama"), .linkedLibrary("ggml"), .linkedLibrary("ggml-cpu"), .linkedLibrary("ggml-base"),
         .linkedLibrary("stdc++"), .linkedLibrary("gomp"), .linkedLibrary("m"),

@@ -19,6 +19,8 @@ struct RequestPlanner: Sendable {
     var grammar: Grammar?
     switch request.prompt {
     case .messages(let messages):
+      // Before a template spends seconds on it.
+      try checkLength(bytes: messages.reduce(0) { $0 + Self.textBytes($1) })
       let chat = ChatPrompt(model: model)
       let rendered = try chat.render(messages, tools: tools, extra: extra(request))
       try checkLength(bytes: rendered.text.utf8.count)
@@ -45,6 +47,12 @@ struct RequestPlanner: Sendable {
       reading: reading, grammar: grammar,
       logprobs: request.logprobs.map { min(max(0, $0), Self.maximumAlternatives) }, echoesPrompt: request.echoesPrompt,
       showsControlTokens: reading.toolCalls != nil)
+  }
+
+  private static func textBytes(_ message: Message) -> Int {
+    message.content.reduce(0) { count, part in
+      if case .text(let text) = part { count + text.utf8.count } else { count }
+    }
   }
 
   /// Refuses a text of megabytes, which takes seconds to cut into tokens, where its length alone is too much.
@@ -111,7 +119,13 @@ struct RequestPlanner: Sendable {
     switch format {
     case .text: return nil
     case .jsonObject: return try grammar(JSONSchemaGrammar.anyObject, "response_format")
-    case .grammar(let text): return try grammar(text, "grammar")
+    case .grammar(let text):
+      do throws(GrammarError) {
+        try GrammarText.check(text)
+      } catch {
+        throw GenerationError(.invalidRequest(parameter: "grammar"), "\(error.reason). \(error.advice)")
+      }
+      return try grammar(text, "grammar")
     case .jsonSchema(_, let schema, let isStrict):
       let text: String
       do throws(GrammarError) {
@@ -124,12 +138,7 @@ struct RequestPlanner: Sendable {
   }
 
   private func grammar(_ text: String, _ parameter: String) throws(GenerationError) -> Grammar {
-    guard let grammar = Grammar(text, model: model) else {
-      throw GenerationError(
-        .invalidRequest(parameter: parameter),
-        "the grammar cannot be read; llama.cpp says: \(LlamaLog.recent.suffix(2).joined(separator: "; "))")
-    }
-    return grammar
+    try Grammar(text, parameter: parameter, model: model)
   }
 
   private func check(_ prompt: [TokenID]) throws(GenerationError) -> [TokenID] {
@@ -170,7 +179,8 @@ enum SamplingCheck {
   /// - Throws: ``GenerationError`` of kind `invalidRequest` naming the parameter and its range.
   static func check(_ sampling: SamplingParameters, _ model: LlamaModel) throws(GenerationError) {
     try need((0...100).contains(sampling.temperature), "temperature", "between 0 and 2")
-    try need(sampling.topP > 0 && sampling.topP <= 1, "top_p", "above 0 and at most 1")
+    // 0 leaves the likeliest token alone.
+    try need((0...1).contains(sampling.topP), "top_p", "between 0 and 1")
     try need(sampling.topK >= 0, "top_k", "0 for all, or more")
     try need((0...1).contains(sampling.minP), "min_p", "between 0 and 1")
     try need(sampling.typicalP > 0 && sampling.typicalP <= 1, "typical_p", "above 0 and at most 1")

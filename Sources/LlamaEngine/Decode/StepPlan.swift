@@ -185,7 +185,10 @@ extension DecodeCore {
       return end(generation, GenerationError(.internal, "llama.cpp gave no logits for a row that asked for them"))
     }
     guard let token = generation.sampler.draw(logits, scratch: scratch) else {
-      return end(generation, GenerationError(.internal, "the model gave no probability to any token that is allowed"))
+      return end(
+        generation,
+        fault(ofGrammar: generation)
+          ?? GenerationError(.internal, "the model gave no probability to any token that is allowed"))
     }
     if generation.firstToken == nil { generation.firstToken = .now }
     if model.isEndOfGeneration(token) {
@@ -193,7 +196,9 @@ extension DecodeCore {
       return complete(generation, .stop)
     }
     guard generation.sampler.accept(token) else {
-      return end(generation, GenerationError(.internal, "the grammar refused a token that it had allowed"))
+      return end(
+        generation,
+        fault(ofGrammar: generation) ?? GenerationError(.internal, "the grammar refused a token that it had allowed"))
     }
     generation.generatedCount += 1
     threads.generated += 1
@@ -209,6 +214,16 @@ extension DecodeCore {
     } else if generation.generatedCount >= generation.plan.limit {
       complete(generation, .length)
     }
+  }
+
+  /// Why an answer ends whose grammar allows nothing more, or would hold up all others.
+  private func fault(ofGrammar generation: Generation) -> GenerationError? {
+    guard let grammar = generation.plan.grammar else { return nil }
+    guard !grammar.isTooCostly else { return Grammar.tooCostly(grammar.parameter) }
+    return GenerationError(
+      .invalidRequest(parameter: grammar.parameter),
+      "the schema or grammar allows nothing that \(model.name) can write here; look for character ranges the wrong way "
+        + "round, and for a `logit_bias` against all that is left")
   }
 
   private func reportPrompt(_ generation: Generation, _ part: StepPlan.Part, from start: Int) {

@@ -67,6 +67,7 @@ struct Sampler {
     for _ in 0..<Self.cheapDraws {
       guard let token = choose(changed, count, scratch) else { break }
       if grammar.allows(token) { return token }
+      guard !grammar.isTooCostly else { return nil }
       changed[Int(token)] = -.infinity
     }
     guard grammar.mask(copy, scratch: scratch) else { return nil }

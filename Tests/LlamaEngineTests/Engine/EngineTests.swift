@@ -148,11 +148,55 @@ struct EngineTests {
     #expect(await parameter { $0.prompt = .messages([]) } == "messages")
     #expect(await parameter { $0.sampling.temperature = .nan } == "temperature")
     #expect(await parameter { $0.sampling.logitBias = [123_456_789: 1] } == "logit_bias")
-    #expect(await parameter { $0.responseFormat = .grammar("root ::= (") } == "grammar")
+    for grammar in Self.unreadable { #expect(await parameter { $0.responseFormat = .grammar(grammar) } == "grammar") }
     #expect(await parameter { $0.toolChoice = .function("none") } == "tool_choice")
     #expect(
       await parameter { $0.prompt = .tokens([TokenID](repeating: 1, count: 100_000)) }?.hasPrefix("context") == true)
     #expect(await parameter { $0.model = "other" } == "modelNotFound")
+  }
+
+  /// Grammars that are wrong, or would keep llama.cpp's reader busy for ever, or overflow its stack.
+  private static let unreadable = [
+    "", "\n", "root ::= (", "root ::= other", "root ::= root \"a\" | \"b\"",
+    "root ::= " + String(repeating: "(", count: 1_000) + "\"a\"" + String(repeating: ")", count: 1_000),
+    "root ::= r0\n" + (0..<100_000).map { "r\($0) ::= r\($0 + 1)\n" }.joined() + "r100000 ::= \"a\"",
+    "root ::= r0\n" + (0..<40).map { "r\($0) ::= r\($0 + 1) | r\($0 + 1)\n" }.joined() + "r40 ::= \"a\"",
+  ]
+
+  @Test(
+    arguments: [
+      .jsonSchema(
+        name: "x", schema: ["type": "string", "pattern": "^(a?){0,100}b$"], isStrict: true),
+      .jsonSchema(
+        name: "x", schema: ["type": "string", "pattern": .string("^" + String(repeating: "a*", count: 100) + "b$")],
+        isStrict: true),
+      .grammar("root ::= " + String(repeating: "\"a\"? ", count: 2_000)), .grammar("root ::= [z-a]"),
+    ] as [ResponseFormat])
+  func `a format that matches in too many ways, or never, is refused`(
+    _ format: ResponseFormat
+  ) async throws {
+    async let other = Answer(TestModel.request("Count to ten.", tokens: 30, seed: 1))
+    var request = TestModel.request("Write the letter a a hundred times.", tokens: 40, seed: 3)
+    request.responseFormat = format
+    do {
+      let answer = try await Answer(request)
+      // A model may find its way without the choices that would be too many.
+      #expect(answer.completion != nil)
+    } catch let error as GenerationError {
+      guard case .invalidRequest = error.kind else {
+        Issue.record("\(error)")
+        return
+      }
+    }
+    #expect(try await other.completion != nil)
+  }
+
+  @Test func `an enumeration of thousands costs no more than a short one`() async throws {
+    let values = (0..<3_000).map { JSONValue.string("value \($0)") }
+    var request = TestModel.request("Pick a value.", tokens: 24, seed: 5)
+    request.responseFormat = .jsonSchema(name: "x", schema: ["enum": .array(values)], isStrict: true)
+    let answer = try await Answer(request)
+    #expect(values.contains { $0.text == answer.text })
   }
 
   @Test func `sequences of a session share a beginning and agree to the bit`() async throws {
