@@ -6,6 +6,10 @@ struct GrammarBuilder {
     static let rules = 20_000
     /// Bytes of the finished text.
     static let bytes = 1 << 20
+    /// Ways through rules from one to the text that a match of it begins with.
+    static let ways = 1 << 20
+    /// Rules on the longest of these ways.
+    static let depth = 1024
     /// The highest bound of a repetition; llama.cpp itself allows 2,000 at a time.
     static let repetitions = 65_536
   }
@@ -115,7 +119,9 @@ struct GrammarBuilder {
     var grew = true
     while grew {
       grew = false
-      for (index, node) in nodes.enumerated() where !possible.contains(index) && Self.isPossible(node, possible) {
+      // Rules come before those that they refer to: backwards, a chain of them takes one round and not one each.
+      for index in nodes.indices.reversed()
+      where !possible.contains(index) && Self.isPossible(nodes[index], possible) {
         possible.insert(index)
         grew = true
       }
@@ -173,12 +179,16 @@ struct GrammarBuilder {
     var grew = true
     while grew {
       grew = false
-      for (index, node) in nodes.enumerated() where !nullable.contains(index) && Self.isNullable(node, nullable) {
+      for index in nodes.indices.reversed()
+      where !nullable.contains(index) && Self.isNullable(nodes[index], nullable) {
         nullable.insert(index)
         grew = true
       }
     }
     let firsts = nodes.map { Self.firsts($0, nullable) }
+    // llama.cpp looks for such rules by following every way from each, one within the other.
+    var ways = [Int](repeating: 1, count: nodes.count)
+    var depths = [Int](repeating: 1, count: nodes.count)
     var state = [UInt8](repeating: 0, count: nodes.count)
     for start in nodes.indices where state[start] == 0 {
       var stack = [(rule: start, next: 0)]
@@ -187,6 +197,13 @@ struct GrammarBuilder {
         guard next < firsts[rule].count else {
           state[rule] = 2
           stack.removeLast()
+          ways[rule] = firsts[rule].reduce(1) { min($0 + ways[$1], Limit.ways + 1) }
+          depths[rule] = 1 + (firsts[rule].map { depths[$0] }.max() ?? 0)
+          guard ways[rule] <= Limit.ways, depths[rule] <= Limit.depth else {
+            throw GrammarError(
+              path: "#", reason: "expected references that lead to values by fewer ways, found a web of them",
+              advice: "Remove alternatives that are the same, and references that only lead to others.")
+          }
           continue
         }
         stack[stack.count - 1].next += 1

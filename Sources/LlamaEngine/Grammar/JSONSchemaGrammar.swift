@@ -13,6 +13,8 @@ package import ModelInterface
 package enum JSONSchemaGrammar {
   /// The deepest nesting of schemas.
   package static let maximumDepth = 64
+  /// The most schemas that may be referred to.
+  package static let maximumReferences = 4096
   /// The most alternatives that a combination of `allOf` and `anyOf` may unfold into.
   package static let maximumAlternatives = 128
 
@@ -127,6 +129,11 @@ struct SchemaConverter {
   ) throws(GrammarError) -> GrammarNode {
     let (target, pointer) = try SchemaReference.resolve(reference, in: root, at: path + "/$ref")
     if let rule = references[pointer] { return .rule(rule) }
+    guard references.count < JSONSchemaGrammar.maximumReferences else {
+      throw Self.fault(
+        path, "expected at most \(JSONSchemaGrammar.maximumReferences) schemas that are referred to, found more",
+        "Split the schema.")
+    }
     let rule = try json.builder.declare(pointer.split(separator: "/").last.map(String.init) ?? "schema")
     references[pointer] = rule
     waiting.append((rule, target, pointer))
@@ -138,7 +145,7 @@ struct SchemaConverter {
     let types = try SchemaKeywords.types(of: schema, at: path)
     if let values = try SchemaKeywords.enumerated(schema, at: path) {
       let allowed = values.filter { value in types?.contains { Self.isOf(value, $0) } ?? true }
-      return .choice(allowed.map { .literal($0.text) })
+      return .texts(allowed.map(\.text))
     }
     guard let types = types ?? SchemaKeywords.impliedTypes(of: schema) else { return try json.anyValue() }
     var nodes: [GrammarNode] = []

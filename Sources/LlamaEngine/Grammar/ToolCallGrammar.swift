@@ -24,7 +24,9 @@ package enum ToolCallGrammar {
     let root = try json.builder.declare("root")
     var calls: [GrammarNode] = []
     for tool in tools {
-      let schema = tool.parameters ?? .object(["type": "object", "additionalProperties": false])
+      // A schema that says nothing would allow arguments that are no object.
+      var schema: JSONValue = ["type": "object", "additionalProperties": false]
+      if let given = tool.parameters, given.object?.members.isEmpty != true { schema = given }
       var converter = SchemaConverter(root: schema, isStrict: tool.isStrict, continuing: json)
       let arguments: GrammarNode
       do throws(GrammarError) {

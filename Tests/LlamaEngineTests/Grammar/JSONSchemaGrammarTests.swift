@@ -54,6 +54,10 @@ struct JSONSchemaGrammarTests {
     Example(
       schema: #"{"enum":[1,"1",null,[1,2],{"a":1}]}"#, valid: ["1", #""1""#, "null", "[1,2]", #"{"a":1}"#],
       invalid: ["2"]),
+    Example(
+      schema: #"{"enum":[1,12,123,13,"a","ab","abc","b","","☃1","☃2",true,1]}"#,
+      valid: ["1", "12", "123", "13", #""a""#, #""ab""#, #""abc""#, #""b""#, #""""#, #""☃1""#, #""☃2""#, "true"],
+      invalid: ["", "2", "11", "124", #""ac""#, #""abcd""#, #""☃""#, #""☃3""#, #""a"#, "tru", "121"]),
     Example(schema: #"{"const":3.50}"#, valid: ["3.50"], invalid: ["3.5", "3"]),
     Example(schema: #"{"type":"integer","enum":[1,"a",2.5,7]}"#, valid: ["1", "7"], invalid: [#""a""#, "2.5"]),
     Example(
@@ -216,6 +220,33 @@ struct JSONSchemaGrammarTests {
     #expect(!recognizer.accepts(#"{"next":{"last":{}}}"#))
   }
 
+  @Test(
+    "hundreds of references that only lead on are followed, thousands and webs of them refused", .timeLimit(.minutes(1))
+  )
+  func websOfReferences() throws {
+    func schema(_ links: Int, _ link: (JSONValue) -> JSONValue) -> JSONValue {
+      var definitions: JSONObject = ["link\(links)": ["type": "integer"]]
+      for index in 0..<links { definitions["link\(index)"] = link(["$ref": .string("#/$defs/link\(index + 1)")]) }
+      return ["$ref": "#/$defs/link0", "$defs": .object(definitions)]
+    }
+    #expect(try JSONSchemaGrammar.grammar(for: schema(900) { $0 }).contains("root"))
+    #expect(throws: GrammarError.self) { try JSONSchemaGrammar.grammar(for: schema(2_000) { $0 }) }
+    // llama.cpp would look at each of 2^40 ways.
+    #expect(throws: GrammarError.self) {
+      try JSONSchemaGrammar.grammar(for: schema(40) { ["anyOf": [$0, $0]] })
+    }
+  }
+
+  @Test("thousands of values that begin alike take few rules")
+  func longEnumeration() throws {
+    let values = (0..<5_000).map { JSONValue.string("value \($0)") }
+    let grammar = try JSONSchemaGrammar.grammar(for: ["enum": .array(values)])
+    #expect(grammar.utf8.count < 50_000)
+    let recognizer = try GrammarRecognizer(grammar)
+    for text in ["\"value 0\"", "\"value 499\"", "\"value 4999\""] { #expect(recognizer.accepts(text)) }
+    for text in ["\"value 5000\"", "\"value 01\"", "\"value \""] { #expect(!recognizer.accepts(text)) }
+  }
+
   @Test("an object of hundreds of optional properties stays small")
   func manyProperties() throws {
     var properties: JSONObject = [:]
@@ -272,6 +303,9 @@ struct JSONSchemaGrammarTests {
     #expect(several.accepts(call) && several.accepts(call + "\n" + call))
     #expect(!several.accepts(call + "\n" + call + "\n" + call))
     #expect(throws: GrammarError.self) { try ToolCallGrammar.grammar(for: []) }
+    let open = try GrammarRecognizer(try ToolCallGrammar.grammar(for: [Tool(name: "open", parameters: [:])]))
+    #expect(open.accepts(#"{"name":"open","arguments":{}}"#))
+    #expect(!open.accepts(#"{"name":"open","arguments":"text"}"#))
     let error = try #require(throws: GrammarError.self) {
       try ToolCallGrammar.grammar(for: [Tool(name: "bad", parameters: ["type": "objekt"])])
     }
