@@ -41,8 +41,8 @@ struct AnswerText {
     tools = reading.toolCalls
   }
 
-  /// Whether the answer calls functions.
-  var hasToolCalls: Bool { (tools?.callCount ?? 0) > 0 }
+  /// Whether the answer calls functions; not where it was cut off in its first call.
+  var hasToolCalls: Bool { (tools?.callCount ?? 0) > 0 && tools?.isCutOff == false }
 
   /// Whether the answer has begun to call functions as it did before.
   var repeatsCall: Bool { tools?.isRepeating ?? false }

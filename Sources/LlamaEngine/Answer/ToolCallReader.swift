@@ -31,6 +31,8 @@ struct ToolCallReader {
   /// Whether one call has been made three times in a row. Small models go on so until their limit; the answer is over, and
   /// what follows is left out.
   private(set) var isRepeating = false
+  /// Whether the last call was cut off, so that its arguments are only a beginning.
+  private(set) var isCutOff = false
   private static let mostRepeats = 3
   private var last: (name: String, arguments: String, count: Int)?
 
@@ -121,9 +123,17 @@ struct ToolCallReader {
   private mutating func finishOpen(
     _ answer: inout [UInt8], _ events: inout [GenerationEvent], prefix: String
   ) -> Bool {
-    let calls = parse(held)
+    let text = open == .tagged ? Array(held.dropLast(StopMatcher.overlap(of: held, with: Self.closing))) : held
+    var calls = parse(text)
     // After a call, another that was cut off is no answer.
-    if calls.isEmpty, callCount == 0 { answer += Array(prefix.utf8) + held }
+    if calls.isEmpty, callCount == 0 {
+      if open != .plain, text.first(where: { !Self.isBlank($0) }) ?? UInt8(ascii: "{") == UInt8(ascii: "{") {
+        calls = begun(text)
+        isCutOff = !calls.isEmpty
+      } else {
+        answer += Array(prefix.utf8) + held
+      }
+    }
     events += emit(calls)
     held = []
     open = nil
@@ -136,6 +146,16 @@ struct ToolCallReader {
     open = nil
     return false
   }
+
+  /// The call that a text begins, with what there is of its arguments; none before its name is whole.
+  private func begun(_ bytes: [UInt8]) -> [(name: String, arguments: String)] {
+    let text = String(decoding: bytes, as: UTF8.self)
+    let beginning = /\s*\{\s*"name"\s*:\s*"([^"\\]+)"\s*,\s*"(?:arguments|parameters)"\s*:\s*/
+    guard let match = text.prefixMatch(of: beginning), names.contains(String(match.1)) else { return [] }
+    return [(String(match.1), String(text[match.range.upperBound...]))]
+  }
+
+  private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
   /// The calls of a JSON text: one object, an array of objects, or objects parted by `;` or line ends.
   private func parse(_ bytes: [UInt8]) -> [(name: String, arguments: String)] {

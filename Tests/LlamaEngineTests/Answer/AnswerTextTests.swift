@@ -89,6 +89,25 @@ import Testing
     }
   }
 
+  @Test(
+    arguments: [
+      ("<tool_call>\n", nil), ("<tool_call>\n{\"name\": \"f", nil),
+      ("<tool_call>\n{\"name\": \"other\", \"arguments\": {", nil),
+      ("<tool_call>\n{\"name\": \"f\", \"arguments\": ", ""),
+      ("<tool_call>\n{\"name\": \"f\", \"arguments\": {\"x\": \"Par", "{\"x\": \"Par"),
+      ("<tool_call>{\"name\":\"f\",\"arguments\":{\"x\":1}}\n</tool", "{\"x\":1}"),
+    ] as [(String, String?)])
+  func `the first call is given as far as it came, never its notation`(_ cut: String, _ arguments: String?) {
+    let reader = ToolCallReader(names: ["f"], isSingle: false, makeID: { "id" })
+    let read = read([cut], AnswerText.Reading(toolCalls: reader))
+    #expect(text(read.events) == "")
+    let calls = read.events.compactMap { event in
+      if case .toolCall(let call) = event { call } else { nil }
+    }
+    #expect(calls.map(\.arguments) == (arguments.map { [$0] } ?? []))
+    #expect(read.answer.hasToolCalls == (arguments == "{\"x\":1}"))
+  }
+
   @Test func `a third time the same call ends an answer, and a call that is cut off is left out`() {
     let call = "<tool_call>{\"name\": \"f\", \"arguments\": {\"x\": 1}}</tool_call>"
     let other = "<tool_call>{\"name\": \"f\", \"arguments\": {\"x\": 2}}</tool_call>"
