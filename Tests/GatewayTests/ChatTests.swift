@@ -1,6 +1,7 @@
 import Gateway
 import ModelInterface
 import ScriptedProvider
+import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct ChatTests {
@@ -80,6 +81,38 @@ import Testing
     }
   }
 
+  @Test func whatIsNullWasNotAskedFor() async throws {
+    try await TestNode.with { node async throws in
+      let body = TestNode.chat("hi", [("functions", nil), ("function_call", nil), ("audio", nil), ("newest", nil)])
+      #expect(try await node.ask("POST", "/v1/chat/completions", body).status == 200)
+    }
+  }
+
+  @Test func allowedToolsAreOfferedAndNoOthers() async throws {
+    func function(_ name: String) -> JSONValue { ["type": "function", "function": ["name": .string(name)]] }
+    func choice(_ mode: String, _ names: [String]) -> JSONValue {
+      ["type": "allowed_tools", "allowed_tools": ["mode": .string(mode), "tools": .array(names.map(function))]]
+    }
+    let seen = Mutex<[GenerationRequest]>([])
+    let provider = ScriptedProvider { (request, continuation) async throws(GenerationError) in
+      seen.withLock { $0.append(request) }
+      continuation.yield(.finished(Completion(reason: .stop, usage: Usage())))
+    }
+    try await TestNode.with(provider) { node async throws in
+      let tools: JSONValue = .array(["a", "b", "c"].map(function))
+      for (choice, status) in [
+        (choice("required", ["c", "a"]), 200), (choice("auto", ["b"]), 200), (choice("auto", ["d"]), 400),
+        (choice("auto", []), 400), (choice("none", ["a"]), 400), (["type": "allowed_tools"], 400),
+      ] {
+        let body = TestNode.chat("hi", [("tools", tools), ("tool_choice", choice)])
+        #expect(try await node.ask("POST", "/v1/chat/completions", body).status == status)
+      }
+    }
+    let requests = seen.withLock { $0 }
+    #expect(requests.map { $0.tools.map(\.name) } == [["a", "c"], ["b"]])
+    #expect(requests.map(\.toolChoice) == [.required, .automatic])
+  }
+
   @Test func aToolIndexOfAnySizeIsHarmless() async throws {
     let provider = ScriptedProvider { (_, continuation) async throws(GenerationError) in
       for index in [Int.max, Int.min, 0] {
@@ -103,6 +136,7 @@ import Testing
       ("response_format", ["type": "xml"], "response_format.type"), ("temprature", 1, "temprature"),
       ("messages", [], "messages"), ("messages", [["role": "user", "content": 3]], "messages[0].content"),
       ("top_logprobs", 3, "top_logprobs"), ("tool_choice", "required", "tool_choice"), ("model", 3, "model"),
+      ("stop", .string(String(repeating: "x", count: 5_000)), "stop"),
     ] as [(String, JSONValue, String)])
   func aWrongMemberIsNamed(_ name: String, _ value: JSONValue, _ parameter: String) async throws {
     try await TestNode.with { node async throws in

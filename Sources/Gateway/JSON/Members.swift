@@ -119,9 +119,9 @@ package struct Members: Sendable {
     return try Members(value, path: path(to: name))
   }
 
-  /// Refuses members that nobody knows, so that a misspelt one is noticed.
+  /// Refuses members that nobody knows, so that a misspelt one is noticed. Null asks for nothing, whatever its name.
   package func refuseUnknown(besides known: Set<String>) throws(APIError) {
-    for (name, _) in object.members where !known.contains(name) {
+    for (name, value) in object.members where !known.contains(name) && !value.isNull {
       throw .invalid(
         path(to: name), "Unrecognized request argument supplied: \(path(to: String(name.prefix(100))))",
         code: "unknown_parameter")

@@ -38,7 +38,7 @@ struct ChatRequest: Sendable {
     }
     if hasLogprobs { request.logprobs = alternatives ?? 0 }
     request.tools = try ToolReader.tools(members, isNested: true, limits)
-    request.toolChoice = try ToolReader.choice(members, isNested: true, tools: request.tools)
+    request.toolChoice = try ToolReader.choice(members, isNested: true, tools: &request.tools)
     request.allowsParallelToolCalls = try members.bool("parallel_tool_calls") ?? true
     request.responseFormat = try ToolReader.responseFormat(members)
     request.reasoningEffort = try members.string("reasoning_effort")

@@ -71,7 +71,10 @@ enum SamplingReader {
   /// `stop`: a text or several.
   static func stops(_ members: Members, _ limits: RequestLimits) throws(APIError) -> [String] {
     guard let value = members["stop"] else { return [] }
-    if case .string(let text) = value { return text.isEmpty ? [] : [text] }
+    if case .string(let text) = value {
+      try checkStop(text, "stop")
+      return text.isEmpty ? [] : [text]
+    }
     guard case .array = value else {
       throw .wrongType("stop", expected: "a string or an array of strings", found: value)
     }
@@ -80,12 +83,16 @@ enum SamplingReader {
       guard case .string(let text) = element else {
         throw .wrongType("stop[\(index)]", expected: "a string", found: element)
       }
-      guard text.utf8.count <= 4096 else {
-        throw .invalid("stop[\(index)]", "A stop sequence has at most 4096 bytes.", code: "string_above_max_length")
-      }
+      try checkStop(text, "stop[\(index)]")
       if !text.isEmpty { stops.append(text) }
     }
     return stops
+  }
+
+  private static func checkStop(_ text: String, _ path: String) throws(APIError) {
+    guard text.utf8.count <= 4096 else {
+      throw .invalid(path, "A stop sequence has at most 4096 bytes.", code: "string_above_max_length")
+    }
   }
 
   /// `stream` and `stream_options`.

@@ -48,7 +48,8 @@ enum ToolReader {
       }
   }
 
-  static func choice(_ members: Members, isNested: Bool, tools: [Tool]) throws(APIError) -> ToolChoice {
+  /// `tool_choice`. Where it allows some of the tools only, the others are taken off the list.
+  static func choice(_ members: Members, isNested: Bool, tools: inout [Tool]) throws(APIError) -> ToolChoice {
     guard let value = members["tool_choice"] else { return .automatic }
     if case .string = value {
       let word = try members.word("tool_choice", of: ["none", "auto", "required"])
@@ -63,13 +64,43 @@ enum ToolReader {
     guard case .object = value, let choice = try members.members("tool_choice") else {
       throw .wrongType("tool_choice", expected: "a string or an object", found: value)
     }
-    _ = try choice.word("type", of: ["function"])
+    if try choice.word("type", of: ["function", "allowed_tools"]) == "allowed_tools" {
+      return try allowed(choice, isNested: isNested, tools: &tools)
+    }
+    return .function(try functionName(choice, isNested: isNested, tools: tools))
+  }
+
+  /// `allowed_tools`: a mode and some of the tools, in a member of that name where functions are nested.
+  private static func allowed(
+    _ choice: Members, isNested: Bool, tools: inout [Tool]
+  ) throws(APIError) -> ToolChoice {
+    guard let description = isNested ? try choice.members("allowed_tools") : choice else {
+      throw .missing(choice.path(to: "allowed_tools"))
+    }
+    guard let mode = try description.word("mode", of: ["auto", "required"]) else {
+      throw .missing(description.path(to: "mode"))
+    }
+    guard let elements = try description.array("tools", count: 1...1024) else {
+      throw .missing(description.path(to: "tools"))
+    }
+    var names: Set<String> = []
+    for (index, element) in elements.enumerated() {
+      let tool = try Members(element, path: "\(description.path(to: "tools"))[\(index)]")
+      guard try tool.word("type", of: ["function"]) != nil else { throw .missing(tool.path(to: "type")) }
+      names.insert(try functionName(tool, isNested: isNested, tools: tools))
+    }
+    tools.removeAll { !names.contains($0.name) }
+    return mode == "required" ? .required : .automatic
+  }
+
+  /// The name of a function that has to be among the tools.
+  private static func functionName(_ members: Members, isNested: Bool, tools: [Tool]) throws(APIError) -> String {
     let name: String
     if isNested {
-      guard let function = try choice.members("function") else { throw .missing("tool_choice.function") }
+      guard let function = try members.members("function") else { throw .missing(members.path(to: "function")) }
       name = try function.requiredString("name")
     } else {
-      name = try choice.requiredString("name")
+      name = try members.requiredString("name")
     }
     guard !tools.isEmpty else { throw onlyWithTools }
     guard tools.contains(where: { $0.name == name }) else {
@@ -77,7 +108,7 @@ enum ToolReader {
         "tool_choice", "The function '\(name.prefix(64))' of 'tool_choice' is not among 'tools'.", code: "invalid_value"
       )
     }
-    return .function(name)
+    return name
   }
 
   private static var onlyWithTools: APIError {

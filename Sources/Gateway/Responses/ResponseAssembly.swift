@@ -227,7 +227,7 @@ struct ResponseAssembly {
     json.integer(usage.promptTokens)
     json.raw(",\"input_tokens_details\":{\"cached_tokens\":")
     json.integer(usage.cachedPromptTokens)
-    json.raw("},\"output_tokens\":")
+    json.raw(",\"cache_write_tokens\":0},\"output_tokens\":")
     json.integer(usage.completionTokens)
     json.raw(",\"output_tokens_details\":{\"reasoning_tokens\":")
     json.integer(usage.reasoningTokens)

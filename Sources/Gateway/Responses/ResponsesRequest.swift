@@ -57,14 +57,15 @@ struct ResponsesRequest: Sendable {
     let wantsLogprobs = included.contains("message.output_text.logprobs")
     if wantsLogprobs || (alternatives ?? 0) > 0 { request.logprobs = alternatives ?? 0 }
     request.tools = try ToolReader.tools(members, isNested: false, limits)
-    request.toolChoice = try ToolReader.choice(members, isNested: false, tools: request.tools)
+    let tools = request.tools
+    request.toolChoice = try ToolReader.choice(members, isNested: false, tools: &request.tools)
     request.allowsParallelToolCalls = try members.bool("parallel_tool_calls") ?? true
     if let text = try members.members("text") { request.responseFormat = try Self.format(text) }
     if let reasoning = try members.members("reasoning") { request.reasoningEffort = try reasoning.string("effort") }
     _ = try members.word("truncation", of: ["auto", "disabled"])
     _ = try members.integer("max_tool_calls", in: 1...1024)
     generation = request
-    echo = Self.echo(members, request)
+    echo = Self.echo(members, tools)
   }
 
   private static func refuseUnoffered(_ members: Members) throws(APIError) {
@@ -91,14 +92,14 @@ struct ResponsesRequest: Sendable {
   }
 
   /// What a response repeats of its request, with the defaults where nothing was said.
-  private static func echo(_ members: Members, _ request: GenerationRequest) -> JSONObject {
+  private static func echo(_ members: Members, _ offered: [Tool]) -> JSONObject {
     func value(_ name: String, _ otherwise: JSONValue) -> JSONValue { members[name] ?? otherwise }
     var text = members["text"]?.object ?? JSONObject()
     if text["format"] == nil { text["format"] = ["type": "text"] }
     var reasoning: JSONObject = ["effort": nil, "summary": nil]
     for (name, value) in members["reasoning"]?.object?.members ?? [] { reasoning[name] = value }
     var tools: [JSONValue] = []
-    for tool in request.tools {
+    for tool in offered {
       tools.append([
         "type": "function", "name": .string(tool.name), "description": tool.summary.map { .string($0) } ?? nil,
         "parameters": tool.parameters ?? nil, "strict": .bool(tool.isStrict),
