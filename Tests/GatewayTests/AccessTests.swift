@@ -100,12 +100,33 @@ import Testing
         headers: ["origin: https://chat.example", "access-control-request-method: POST"])
       #expect(preflight.status == 204)
       #expect(preflight.header("access-control-allow-methods")?.contains("POST") == true)
+      #expect(preflight.header("access-control-allow-headers")?.contains("authorization") == true)
+      let names = "authorization,content-type,x-stainless-os"
+      let sdk = try await node.ask(
+        "OPTIONS", "/v1/chat/completions",
+        headers: ["origin: https://chat.example", "access-control-request-headers: \(names)"])
+      #expect(sdk.header("access-control-allow-headers") == names)
+    }
+  }
+
+  @Test func aRequestNamesOneHost() async throws {
+    try await TestNode.with { node async throws in
+      for (hosts, status) in [
+        ("", 400), ("host: localhost\r\nhost: evil.example\r\n", 400), ("host: localhost\r\n", 200),
+      ] {
+        let connection = try await node.connect()
+        try await connection.send("GET /healthz HTTP/1.1\r\n\(hosts)\r\n")
+        #expect(try await connection.response().status == status)
+        await connection.close()
+      }
     }
   }
 
   @Test func onlyJSONIsTakenAsJSON() async throws {
     try await TestNode.with { node async throws in
       let text = TestNode.chat("hi").text
+      let packed = try await node.ask("POST", "/v1/chat/completions", text: text, headers: ["content-encoding: gzip"])
+      #expect(packed.status == 415)
       for (type, status) in [("text/plain", 415), ("application/json; charset=utf-8", 200), ("", 415)] {
         let response = try await node.ask(
           "POST", "/v1/chat/completions", text: text, headers: ["content-type: \(type)"])

@@ -60,11 +60,16 @@ struct Responder: Sendable {
     var principal: Principal?
     var failure: APIError?
     do {
+      // RFC 9112, section 3.2: exactly one, whatever it names.
+      let hosts = head.headers["host"].count
+      guard hosts == 1 || (hosts == 0 && head.version != .http1_1) else {
+        throw APIError(400, "A request has one `host` header; found \(hosts).", code: "malformed_request")
+      }
       if !isPublic { try origins.check(host: head.headers.first(name: "host"), origin: origin) }
       if head.method == .OPTIONS, isPublic {
         try await reply.send(WholeResponse(204, headers: [("access-control-max-age", "600")], body: []))
       } else if head.method == .OPTIONS, let origin, origins.allows(origin) {
-        try await reply.send(Self.preflight)
+        try await reply.send(Self.preflight(for: head.headers.first(name: "access-control-request-headers")))
       } else {
         let finding = finding(head, path)
         switch finding {
@@ -173,6 +178,11 @@ struct Responder: Sendable {
     _ route: Route, _ head: HTTPRequestHead, _ body: ByteBuffer
   ) throws(APIError) {
     guard route.body == .json else { return }
+    if let coding = head.headers.first(name: "content-encoding"), coding.lowercased() != "identity" {
+      throw APIError(
+        415, "A body with `content-encoding: \(coding.prefix(100))` is not read; send it as it is.",
+        code: "unsupported_media_type")
+    }
     let type = head.headers.first(name: "content-type") ?? ""
     let essence = type.prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }.lowercased()
     guard essence == "application/json" || essence.hasSuffix("+json") else {
@@ -225,13 +235,27 @@ struct Responder: Sendable {
     return (String(target[..<mark]), String(target[target.index(after: mark)...]))
   }
 
-  private static let preflight = WholeResponse(
-    204,
-    headers: [
-      ("access-control-allow-methods", "GET, POST, DELETE"),
-      ("access-control-allow-headers", "authorization, content-type, x-request-id, traceparent"),
-      ("access-control-max-age", "600"),
-    ], body: [])
+  /// An origin that is allowed may send what headers it likes: SDKs have many of their own.
+  private static func preflight(for headers: String?) -> WholeResponse {
+    let names = headers.flatMap { list in
+      let isPlain = list.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): true
+        case UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: ","), UInt8(ascii: " "): true
+        default: false
+        }
+      }
+      return isPlain && (1...4096).contains(list.utf8.count) ? list : nil
+    }
+    return WholeResponse(
+      204,
+      headers: [
+        ("access-control-allow-methods", "GET, POST, PUT, DELETE"),
+        ("access-control-allow-headers", names ?? "authorization, content-type, x-request-id, traceparent"),
+        ("access-control-max-age", "600"),
+      ], body: [])
+  }
 }
 
 extension Refusal {
