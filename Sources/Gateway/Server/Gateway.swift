@@ -159,7 +159,7 @@ package struct Gateway: Service {
         do {
           try await server.run()
         } catch let error as IOError {
-          throw GatewayStartError.address("\(configuration.host):\(configuration.port)", reason: Self.reason(error))
+          throw GatewayStartError.listening(on: "\(configuration.host):\(configuration.port)", error.errnoCode)
         }
         return true
       }
@@ -173,15 +173,6 @@ package struct Gateway: Service {
       _ = try await tasks.next()
       tasks.cancelAll()
       while try await tasks.next() != nil {}
-    }
-  }
-
-  private static func reason(_ error: IOError) -> String {
-    switch error.errnoCode {
-    case EADDRINUSE: "the port is in use by another program; stop that one, or choose another port (0 takes a free one)"
-    case EACCES: "ports below 1024 need privileges; choose a higher one"
-    case EADDRNOTAVAIL: "this machine has no such address"
-    default: error.description
     }
   }
 

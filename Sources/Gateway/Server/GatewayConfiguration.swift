@@ -1,3 +1,11 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
 /// How the gateway serves.
 package struct GatewayConfiguration: Sendable {
   /// A certificate and its key, in PEM files.
@@ -88,6 +96,19 @@ package enum GatewayStartError: Error, Sendable, Equatable, CustomStringConverti
   case certificate(file: String, reason: String)
   /// The address cannot be listened on.
   case address(String, reason: String)
+
+  /// The address cannot be listened on, for the reason that the system gave (`errno`).
+  package static func listening(on address: String, _ code: Int32) -> GatewayStartError {
+    let reason =
+      switch code {
+      case EADDRINUSE:
+        "the port is in use by another program; stop that one, or choose another port (0 takes a free one)"
+      case EACCES: "ports below 1024 need privileges; choose a higher one"
+      case EADDRNOTAVAIL: "this machine has no such address"
+      default: String(cString: strerror(code))
+      }
+    return .address(address, reason: reason)
+  }
 
   /// What is wrong, and what to do.
   package var description: String {

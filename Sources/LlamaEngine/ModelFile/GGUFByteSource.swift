@@ -31,7 +31,7 @@ struct GGUFByteSource: ~Copyable {
   }
 
   init(path: String, name: String) throws(GGUFError) {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       throw GGUFError(
         code: .unreadable, file: name, subject: "the file", expected: "a readable file at \(path)",

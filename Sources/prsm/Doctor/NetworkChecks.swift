@@ -26,7 +26,7 @@ enum NetworkChecks {
   }
 
   /// The error of taking the address for a moment; nil where it can be taken.
-  private static func bindFailure(_ address: ListenAddress) -> Int32? {
+  static func bindFailure(_ address: ListenAddress) -> Int32? {
     var hints = addrinfo()
     hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
     #if canImport(Glibc)

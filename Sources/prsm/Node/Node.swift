@@ -52,6 +52,10 @@ struct Node {
     let ring = database.map { KeyRing($0.keys, now: NodeStore.now) } ?? KeyRing(store: store, now: NodeStore.now)
     let authenticator = try await authenticator(ring)
     warnLoudly(authenticator)
+    // Told now, and not after a model has been loaded that nobody could ask.
+    if configuration.listen.port != 0, let code = NetworkChecks.bindFailure(configuration.listen) {
+      throw CommandFailure(GatewayStartError.listening(on: "\(configuration.listen)", code))
+    }
 
     let engine = LocalModels(source: models, configuration: engineConfiguration)
     let upstreams = try Upstreams(configuration.upstreams, environment: environment)

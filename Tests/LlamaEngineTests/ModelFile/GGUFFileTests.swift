@@ -248,6 +248,11 @@ struct GGUFFileTests {
   func unreadable() throws {
     #expect(try #require(throws: GGUFError.self) { try GGUFFile(path: "/nonexistent/x.gguf") }.code == .unreadable)
     #expect(try #require(throws: GGUFError.self) { try GGUFFile(path: "/") }.code == .unreadable)
+    // Nobody writes into this pipe, and nobody waits for it.
+    let pipe = NSTemporaryDirectory() + "prsm-pipe-\(UUID().uuidString)"
+    defer { unlink(pipe) }
+    #expect(mkfifo(pipe, 0o600) == 0)
+    #expect(try #require(throws: GGUFError.self) { try GGUFFile(path: pipe) }.code == .unreadable)
   }
 
   @Test("the real model is read", .enabled(if: RealModel.path != nil, "no model at PRSM_TEST_MODEL or in the cache"))
