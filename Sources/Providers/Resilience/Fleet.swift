@@ -129,10 +129,16 @@ package struct Fleet: Sendable {
     let wait = max(time - now, .milliseconds(1))
     let seconds = Int(wait.inSeconds.rounded(.up))
     let isOpen = upstreams[upstream].lanes.contains { !endpoint(of: $0).breaker.admits(at: now) }
-    let reason =
-      isOpen ? "it has failed \(policy.failuresToOpen) times in a row" : "it asked for a pause or refused its keys"
-    let message = "`\(upstreams[upstream].name)` is not asked for another \(seconds) s: \(reason)"
-    return GenerationError(isOpen ? .unavailable : .overloaded(retryAfter: wait), message)
+    let isRefused = upstreams[upstream].keyRests.allSatisfy { $0.map { $0 > now } ?? false }
+    let (kind, reason): (GenerationError.Kind, String) =
+      if isOpen {
+        (.unavailable, "it has failed \(policy.failuresToOpen) times in a row")
+      } else if isRefused, !upstreams[upstream].keyRests.isEmpty {
+        (.upstreamUnauthorized, "it refused \(upstreams[upstream].keyRests.count == 1 ? "its key" : "all its keys")")
+      } else {
+        (.overloaded(retryAfter: wait), "it asked for a pause or refused its keys")
+      }
+    return GenerationError(kind, "`\(upstreams[upstream].name)` is not asked for another \(seconds) s: \(reason)")
   }
 
   /// Notes the beginning of an attempt.
