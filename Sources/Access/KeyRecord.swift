@@ -55,6 +55,8 @@ package struct Payer: Sendable, Hashable {
   package var project: String?
   /// The organisation that pays.
   package var organization: String?
+  /// What the key is called; known where a key's payer is looked up.
+  package var keyName: String?
 
   /// A payer.
   package init(user: String? = nil, project: String? = nil, organization: String? = nil) {

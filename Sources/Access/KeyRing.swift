@@ -194,7 +194,17 @@ package final class KeyRing: Sendable {
 
   /// On whose account a key is used, by its ``KeyRecord/id``; from memory.
   package func payer(of id: String) -> Payer? {
-    cache.withLock { $0.entries[id]?.record.payer }
+    cache.withLock { cache in
+      guard let record = cache.entries[id]?.record else { return nil }
+      var payer = record.payer
+      payer.keyName = record.name
+      return payer
+    }
+  }
+
+  /// The keys of that name, in use or not, by their ``KeyRecord/id``; from memory.
+  package func ids(named name: String) -> [String] {
+    cache.withLock { $0.entries.values.filter { $0.record.name == name }.map(\.record.id).sorted() }
   }
 
   /// Reads the keys again if any process has changed them.

@@ -9,9 +9,14 @@ package struct Account: Sendable, Hashable {
   package var project: String?
   /// The organisation that pays.
   package var organization: String?
+  /// What the key's maker called it, by which the configuration may know it too. Known while a request runs, and not kept.
+  package var keyName: String?
 
   /// An account.
-  package init(key: String? = nil, user: String? = nil, project: String? = nil, organization: String? = nil) {
+  package init(
+    key: String? = nil, user: String? = nil, project: String? = nil, organization: String? = nil, keyName: String? = nil
+  ) {
+    self.keyName = keyName
     self.key = key
     self.user = user
     self.project = project

@@ -43,7 +43,9 @@ struct BudgetBook {
       let text = scope.text
       names.append(CounterID(scope: text, window: day))
       names.append(CounterID(scope: text, window: month))
-      for rate in policy.rates(of: scope) { names.append(CounterID(scope: text, window: rate.kind.rawValue)) }
+      for rate in policy.rates(of: scope, on: account) {
+        names.append(CounterID(scope: text, window: rate.kind.rawValue))
+      }
     }
     return names
   }
@@ -107,7 +109,8 @@ struct BudgetBook {
           if isOpen { counter.reserved -= reservation.cost }
         }
       }
-      for rate in policy.rates(of: scope) where isOpen && (rate.kind == .tokens || closing.isWithdrawn) {
+      for rate in policy.rates(of: scope, on: reservation.account)
+      where isOpen && (rate.kind == .tokens || closing.isWithdrawn) {
         let excess = rate.kind == .tokens ? tokens - reservation.bound.totalTokens : -closing.requests
         transaction.change(CounterID(scope: text, window: rate.kind.rawValue)) { counter in
           var bucket = TokenBucket(perMinute: rate.perMinute, fullAt: counter.spent.pico)
@@ -124,7 +127,7 @@ struct BudgetBook {
     var findings: [BudgetFinding] = []
     let now = claim.time.nanoseconds
     for scope in claim.request.account.scopes {
-      for rate in policy.rates(of: scope) {
+      for rate in policy.rates(of: scope, on: claim.request.account) {
         let amount = rate.kind == .requests ? claim.request.requests : claim.request.tokens(policy).totalTokens
         if rate.kind == .requests, amount == 0 { continue }
         let state = transaction.counter(CounterID(scope: scope.text, window: rate.kind.rawValue))
@@ -148,7 +151,7 @@ struct BudgetBook {
     var findings: [BudgetFinding] = []
     var actions: [Budget.Action]?
     for scope in claim.request.account.scopes {
-      for budget in policy.budgets(of: scope) {
+      for budget in policy.budgets(of: scope, on: claim.request.account) {
         let state: Counter
         let resets: UTCTime?
         switch budget.period {
@@ -194,7 +197,7 @@ struct BudgetBook {
           transaction.change(CounterID(scope: text, window: window)) { $0.reserved += cost }
         }
       }
-      for rate in policy.rates(of: scope) {
+      for rate in policy.rates(of: scope, on: claim.request.account) {
         let amount = rate.kind == .requests ? claim.request.requests : tokens.totalTokens
         transaction.change(CounterID(scope: text, window: rate.kind.rawValue)) { counter in
           var bucket = TokenBucket(perMinute: rate.perMinute, fullAt: counter.spent.pico)

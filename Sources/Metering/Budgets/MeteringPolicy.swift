@@ -41,18 +41,30 @@ package struct MeteringPolicy: Sendable {
   /// Stands for every name of a level; no name can be this.
   private static let each = "\u{0}"
 
-  /// The budgets that hold for one spender: its own, and for periods without one those that hold for each.
-  func budgets(of scope: BudgetScope) -> [Budget] {
+  /// The budgets that hold for one spender of an account: its own, and for periods without one those that hold for each.
+  func budgets(of scope: BudgetScope, on account: Account) -> [Budget] {
     guard !budgets.isEmpty else { return [] }
-    let own = scope.level == .node ? [] : budgets[scope] ?? []
+    let own = Self.own(budgets, scope, account)
     let common = budgets[BudgetScope(level: scope.level, name: Self.each)] ?? []
     return own + common.filter { budget in !own.contains { $0.period == budget.period } }
   }
 
+  /// The limits of a spender's own. A key's may be under its identifier or under what its maker called it.
+  private static func own<Limit>(
+    _ limits: [BudgetScope: [Limit]], _ scope: BudgetScope, _ account: Account
+  ) -> [Limit] {
+    guard scope.level != .node else { return [] }
+    let own = limits[scope] ?? []
+    guard scope.level == .key, let name = account.keyName, name != scope.name,
+      let named = limits[BudgetScope(level: .key, name: name)]
+    else { return own }
+    return own + named
+  }
+
   /// The rates that hold for one spender, by the same rule.
-  func rates(of scope: BudgetScope) -> [RateLimit] {
+  func rates(of scope: BudgetScope, on account: Account) -> [RateLimit] {
     guard !rates.isEmpty else { return [] }
-    let own = scope.level == .node ? [] : rates[scope] ?? []
+    let own = Self.own(rates, scope, account)
     let common = rates[BudgetScope(level: scope.level, name: Self.each)] ?? []
     return own + common.filter { rate in !own.contains { $0.kind == rate.kind } }
   }

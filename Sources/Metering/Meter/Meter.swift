@@ -202,7 +202,7 @@ package final class Meter: Sendable {
     let (policy, time) = (policy, now())
     var least: Money?
     for scope in account.scopes {
-      for budget in policy.budgets(of: scope) {
+      for budget in policy.budgets(of: scope, on: account) {
         var left = budget.limit
         if budget.period != .request {
           let name = CounterID(scope: scope.text, window: budget.period == .day ? time.dayText : time.monthText)
@@ -280,7 +280,7 @@ package struct BudgetStanding: Sendable, Hashable {
   ) async throws(UsageStoreError) -> [BudgetStanding] {
     var standings: [BudgetStanding] = []
     for scope in account.scopes {
-      for budget in policy.budgets(of: scope) where budget.period != .request {
+      for budget in policy.budgets(of: scope, on: account) where budget.period != .request {
         let window = budget.period == .day ? time.dayText : time.monthText
         let name = CounterID(scope: scope.text, window: window)
         let counter = try await reading([name])[name] ?? Counter()

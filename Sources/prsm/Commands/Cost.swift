@@ -1,3 +1,4 @@
+import Access
 import ArgumentParser
 import Foundation
 import Metering
@@ -103,6 +104,18 @@ struct SpenderOptions: ParsableArguments {
     guard let name, !name.isEmpty else { throw .usage("--for \(word): say which with --name") }
     return BudgetScope(level: level, name: name)
   }
+
+  /// The same spender as the account knows it: a key may be named by what its maker called it.
+  func known(_ scope: BudgetScope?, _ node: NodeOptions) async throws -> BudgetScope? {
+    guard let scope, scope.level == .key else { return scope }
+    let ids = try await withKeyRing(node) { ring async throws(AccessError) in
+      try await ring.list().filter { $0.name == scope.name }.map(\.id)
+    }
+    guard ids.count < 2 else {
+      throw CommandFailure.usage("--name: \(ids.count) keys are called `\(scope.name)`: \(ids.joined(separator: ", "))")
+    }
+    return ids.first.map { BudgetScope(level: .key, name: $0) } ?? scope
+  }
 }
 
 struct CostReport: AsyncParsableCommand {
@@ -145,7 +158,11 @@ struct CostReport: AsyncParsableCommand {
     guard question.from < question.to else { throw CommandFailure.usage("--to lies before --from") }
     let items = [("from", from), ("to", to), ("by", by), ("for", spender.level), ("name", spender.name)]
     let asked = question
-    let answer = try await AccountSource(node: node).answer("/v1/prsm/usage", items) { try await $0.report(asked) }
+    let answer = try await AccountSource(node: node).answer("/v1/prsm/usage", items) {
+      var question = asked
+      question.scope = try await spender.known(asked.scope, node)
+      return try await $0.report(question)
+    }
     if output.isJSON {
       Output.line(answer.text)
     } else {
@@ -179,10 +196,12 @@ struct CostForecast: AsyncParsableCommand {
 
   func run() async throws {
     let scope = try spender.scope()
-    let account = scope.map { Account(scope: $0) } ?? Account()
     let answer = try await AccountSource(node: node).answer(
       "/v1/prsm/usage/forecast", [("for", spender.level), ("name", spender.name)]
-    ) { try await $0.forecast(account, scope: scope) }
+    ) {
+      let known = try await spender.known(scope, node)
+      return try await $0.forecast(known.map { Account(scope: $0) } ?? Account(), scope: known)
+    }
     if output.isJSON {
       Output.line(answer.text)
     } else {

@@ -22,7 +22,7 @@ struct Keys: AsyncParsableCommand {
 }
 
 /// Does something with the keys of the database or the data folder that the options name.
-private func withKeyRing<Value>(
+func withKeyRing<Value>(
   _ node: NodeOptions, _ body: (KeyRing) async throws(AccessError) -> Value
 ) async throws(CommandFailure) -> Value {
   let configuration = try Configuration.load(path: node.config, flags: node.flags)

@@ -17,6 +17,8 @@ final class NodeMetering: Sendable {
   private let spending = Mutex<[String: Money]>([:])
   private let resolution: NameResolution
   private let payer: @Sendable (String) -> Payer?
+  /// The keys that their makers gave a name.
+  let keys: @Sendable (String) -> [String]
 
   /// Names that may turn out to be other models: aliases, and upstream models with fallbacks. What a request may cost is
   /// what the dearest of them may.
@@ -57,7 +59,8 @@ final class NodeMetering: Sendable {
 
   private init(
     meter: Meter, store: any UsageStore, answers: PostgresAnswers?, configuration: Configuration,
-    resolution: NameResolution, payer: @escaping @Sendable (String) -> Payer?
+    resolution: NameResolution, payer: @escaping @Sendable (String) -> Payer?,
+    keys: @escaping @Sendable (String) -> [String]
   ) {
     self.meter = meter
     self.store = store
@@ -66,6 +69,7 @@ final class NodeMetering: Sendable {
     state = Mutex(configuration.cost)
     self.resolution = resolution
     self.payer = payer
+    self.keys = keys
   }
 
   /// Opens the account over a store, and recovers what a node that was killed left behind.
@@ -74,10 +78,12 @@ final class NodeMetering: Sendable {
   ///   - store: shared with other nodes, or this one's own.
   ///   - answers: those that replicas keep together.
   ///   - payer: on whose account a key is used.
+  ///   - keys: the keys that their makers gave a name.
   /// - Throws: ``CommandFailure`` of status `unavailable`.
   static func open(
     _ configuration: Configuration, store: any UsageStore, answers: PostgresAnswers? = nil, isShared: Bool,
-    folder: DataFolder, payer: @escaping @Sendable (String) -> Payer?
+    folder: DataFolder, payer: @escaping @Sendable (String) -> Payer?,
+    keys: @escaping @Sendable (String) -> [String] = { _ in [] }
   ) async throws(CommandFailure) -> NodeMetering {
     var options = MeterOptions()
     options.isShared = isShared
@@ -89,8 +95,9 @@ final class NodeMetering: Sendable {
         store: store, policy: configuration.cost.policy, options: options, now: now,
         resolve: { resolution.models(of: $0) })
       return NodeMetering(
-        meter: meter, store: store, answers: answers, configuration: configuration, resolution: resolution, payer: payer
-      )
+        meter: meter, store: store, answers: answers, configuration: configuration, resolution: resolution,
+        payer: payer,
+        keys: keys)
     } catch {
       throw .unavailable("the account of the node cannot be opened: \(error)")
     }
@@ -124,7 +131,8 @@ final class NodeMetering: Sendable {
   func account(of tenant: String) -> Account {
     let payer = payer(tenant)
     return Account(
-      key: tenant, user: payer?.user, project: payer?.project, organization: payer?.organization)
+      key: tenant, user: payer?.user, project: payer?.project, organization: payer?.organization,
+      keyName: payer?.keyName)
   }
 
   /// What this process has spent, by model; beyond 1,000 models the rest is one.

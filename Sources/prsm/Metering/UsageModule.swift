@@ -18,7 +18,7 @@ struct UsageModule: GatewayModule {
           "reportUsage", "What was used and what it cost, with savings and unusual hours.", tag: Self.tag,
           parameters: Self.parameters, answers: [.json("The report.", Self.object)], errors: [503])
       ) { request in
-        let question = try Self.question(request, now: NodeMetering.now())
+        let question = try question(request, now: NodeMetering.now())
         return try await answer { reader throws(UsageStoreError) in try await reader.report(question) }
       },
       .whole(
@@ -27,7 +27,7 @@ struct UsageModule: GatewayModule {
           "forecastUsage", "When the month's budget runs out, and how all budgets stand.", tag: Self.tag,
           parameters: Array(Self.parameters.suffix(2)), answers: [.json("The forecast.", Self.object)], errors: [503])
       ) { request in
-        let scope = try Self.scope(request)
+        let scope = try scope(request)
         let account = Self.account(scope, metering.account(of: request.principal.tenant))
         return try await answer { reader throws(UsageStoreError) in try await reader.forecast(account, scope: scope) }
       },
@@ -104,7 +104,7 @@ struct UsageModule: GatewayModule {
   ]
 
   /// Reads a question. Whoever may not change the node asks about its own key alone.
-  static func question(_ request: GatewayRequest, now: UTCTime) throws(APIError) -> UsageReader.Question {
+  private func question(_ request: GatewayRequest, now: UTCTime) throws(APIError) -> UsageReader.Question {
     let items = request.queryItems
     func day(_ name: String, _ usual: UTCTime, isEnd: Bool) throws(APIError) -> UTCTime {
       guard let text = items[name] else { return usual }
@@ -130,7 +130,7 @@ struct UsageModule: GatewayModule {
     return question
   }
 
-  private static func scope(_ request: GatewayRequest) throws(APIError) -> BudgetScope? {
+  private func scope(_ request: GatewayRequest) throws(APIError) -> BudgetScope? {
     let items = request.queryItems
     guard request.principal.isAdmin else { return BudgetScope(level: .key, name: request.principal.tenant) }
     guard let word = items["for"] else { return nil }
@@ -142,7 +142,13 @@ struct UsageModule: GatewayModule {
     guard let name = items["name"], !name.isEmpty else {
       throw .invalid("name", "'name' says which \(level.word) is meant.")
     }
-    return BudgetScope(level: level, name: name)
+    guard level == .key else { return BudgetScope(level: level, name: name) }
+    // A key may be named by what its maker called it.
+    let ids = metering.keys(name)
+    guard ids.count < 2 else {
+      throw .invalid("name", "'name' is that of \(ids.count) keys: \(ids.joined(separator: ", ")). Say which is meant.")
+    }
+    return BudgetScope(level: .key, name: ids.first ?? name)
   }
 
   /// The account whose budgets a forecast shows: that of whoever asks, or of the spender that is asked about.

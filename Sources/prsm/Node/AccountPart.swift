@@ -31,7 +31,7 @@ struct AccountPart: Sendable {
     let usage: any UsageStore = if let database { database.usage } else { SQLiteUsageStore(store) }
     let metering = try await NodeMetering.open(
       configuration, store: usage, answers: database?.answers,
-      isShared: database != nil, folder: folder, payer: { ring.payer(of: $0) })
+      isShared: database != nil, folder: folder, payer: { ring.payer(of: $0) }, keys: { ring.ids(named: $0) })
     let state = RoutingStateStore(store: store)
     let kept: [String: Data]
     do throws(StorageError) {

@@ -51,6 +51,19 @@ import Testing
     #expect(refusal.retryAfter == nil, "no day is long enough for it")
   }
 
+  @Test func aKeyMayBeNamedByWhatItsMakerCalledIt() async throws {
+    let meter = try await meter(
+      .sample(
+        budgets: [Budget(.key, named: "laptop", per: .day, limit: four), Budget(.key, per: .day, limit: four + four)],
+        rates: [RateLimit(.key, .requests, perMinute: 60)]), clock: TestClock())
+    let laptop = Account(key: "prsm-1", keyName: "laptop")
+    #expect(await meter.decide(.sample(account: laptop)).grant != nil)
+    let refusal = try #require(await meter.decide(.sample(account: laptop)).refusal)
+    #expect(refusal.description.contains("the budget of key `prsm-1` is 0.04 a day"))
+    #expect(try await meter.standing(of: laptop).map(\.budget.limit) == [four])
+    #expect(await meter.decide(.sample(account: Account(key: "prsm-2", keyName: "phone"))).grant != nil)
+  }
+
   @Test func aNamedBudgetReplacesTheOneForEach() async throws {
     let meter = try await meter(
       .sample(budgets: [
