@@ -1,4 +1,4 @@
-import ModelInterface
+package import ModelInterface
 import Synchronization
 
 /// Leave to do one piece of work, with money set aside for it. Settled exactly once: a second time does nothing, and one that
@@ -65,6 +65,14 @@ package final class Grant: Sendable {
   package func cost(of use: MeteredUse) -> Money {
     use.parts.enumerated().reduce(.zero) { $0 + event($1.element, at: $1.offset, use.outcome, 0).cost }
   }
+
+  /// What counts of the first part of a use: what was reported, or what is believed instead.
+  package func usage(of use: MeteredUse) -> Usage {
+    use.parts.first.map { event($0, at: 0, use.outcome, 0).usage } ?? Usage()
+  }
+
+  /// Whether a report is one that cannot be.
+  package func doubts(_ usage: Usage) -> Bool { Self.isAbsurd(usage.inRange, beside: reservation.bound) }
 
   private func closing(_ use: MeteredUse) -> BudgetBook.Closing {
     let latency = max(0, meter.now().since(reservation.time).microseconds)

@@ -309,10 +309,21 @@ final class NodeReservation: MeterReservation {
     return routing.isVirtual(route.model) && settlement.provider != CachingProvider.name
   }
 
+  /// An answer to be kept, without a usage that was not believed: whoever is given it again would have taken so much.
+  private func believed(_ events: [GenerationEvent], _ use: MeteredUse) -> [GenerationEvent] {
+    guard let reported = use.parts.first?.usage, grant.doubts(reported) else { return events }
+    let usage = grant.usage(of: use)
+    return events.map { event in
+      guard case .finished(var completion) = event else { return event }
+      completion.usage = usage
+      return .finished(completion)
+    }
+  }
+
   private func finish(_ settlement: Settlement, _ use: MeteredUse) {
     let cost = grant.cost(of: use)
     if cost > .zero { metering.note(cost, model: settlement.model ?? grant.model) }
-    if let events = settlement.events { keep?(events) }
+    if let events = settlement.events { keep?(believed(events, use)) }
     if let route { routing?.ended(route, settlement, cost: cost) }
   }
 }

@@ -134,6 +134,22 @@ import Testing
     }
   }
 
+  @Test func aReportThatIsNotBelievedIsNotKeptWithTheAnswerEither() async throws {
+    try await AccountNode.with(
+      Self.prices,
+      script: { (_, continuation) async throws(GenerationError) in
+        continuation.yield(.text(TextPiece("yes")))
+        let usage = Usage(promptTokens: 1 << 30, completionTokens: 1 << 30)
+        continuation.yield(.finished(Completion(reason: .stop, usage: usage)))
+      }
+    ) { node async throws in
+      for _ in 0..<3 { #expect(try await node.chat("a b", [("temperature", 0)]).text == "yes") }
+      let events = try await node.events()
+      #expect(events.count == 3 && events.filter(\.isCacheHit).count == 2)
+      #expect(events.allSatisfy { $0.usage.totalTokens < 100_000 }, "\(events.map(\.usage))")
+    }
+  }
+
   @Test func oneTenantIsNotAnsweredWithWhatAnotherAsked() async throws {
     try await AccountNode.with("", authenticator: NamedTenants()) { node async throws in
       for name in ["ada", "bob"] {
