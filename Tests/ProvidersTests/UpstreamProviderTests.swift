@@ -133,6 +133,17 @@ import Testing
     #expect(mock.requests.count == 2)
   }
 
+  @Test func argumentsThatACallBeginsWithAreNotLost() async throws {
+    let mock = try await MockUpstream.serving(
+      MockUpstream.stream([
+        #"{"type":"message_start","message":{"usage":{"input_tokens":5,"output_tokens":1}}}"#,
+        #"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t","name":"f","input":{"a":1}}}"#,
+        #"{"type":"content_block_stop","index":0}"#, #"{"type":"message_stop"}"#,
+      ]))
+    let events = try await Self.ask([mock], isStreamed: true, kind: .anthropic, keys: ["secret"])
+    #expect(events.contains(.toolCall(ToolCallPiece(index: 0, arguments: #"{"a":1}"#))))
+  }
+
   @Test func anthropicStreamsBecomeEvents() async throws {
     let mock = try await MockUpstream.serving(
       MockUpstream.stream([

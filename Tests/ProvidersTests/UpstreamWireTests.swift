@@ -111,6 +111,22 @@ import Testing
     }
   }
 
+  @Test(arguments: [true, false])
+  func whoSendsTheKeyBackDoesNotGiveItAway(isStreamed: Bool) async throws {
+    let body = #"{"error":{"message":"no such key: Bearer sk-secret-1234"}}"#
+    let mock = try await MockUpstream.serving(MockUpstream.response(body, status: "401 Unauthorized"))
+    var endpoint = Self.endpoint(mock)
+    endpoint.apiKeys = ["sk-secret-1234"]
+    try await Self.with(endpoint, [mock]) { provider async throws in
+      let error = await Self.failure { _ = try await Self.text(provider, Self.request(isStreamed: isStreamed)) }
+      #expect(error?.kind == .upstreamUnauthorized && error?.message.contains("Bearer [key]") == true)
+      // While the key rests, it is still the key that is wrong, and not the pace.
+      let next = await Self.failure { _ = try await Self.text(provider, Self.request(isStreamed: isStreamed)) }
+      #expect(next?.kind == .upstreamUnauthorized && next?.message.contains("it refused its key") == true)
+      #expect(mock.requests.count == 1)
+    }
+  }
+
   @Test func anAnswerThatIsCompressedUnaskedIsTriedElsewhere() async throws {
     let squeezed = try await MockUpstream.serving(
       MockUpstream.response("\u{1F}\u{8B}", headers: "content-encoding: gzip\r\n"))
@@ -273,6 +289,14 @@ import Testing
         ["type": "tool_result", "tool_use_id": "t1", "content": [["type": "text", "text": "18 degrees"]]],
         ["type": "text", "text": "And?"],
       ])
+  }
+
+  @Test func instructionsAloneAreAskedOfAnthropicAsATurn() async throws {
+    var request = Self.request()
+    request.prompt = .messages([Message(role: .system, text: "Sing.")])
+    let body = try await Self.anthropicBody(request)
+    #expect(body["system"] == nil)
+    #expect(body["messages"] == [["role": "user", "content": [["type": "text", "text": "Sing."]]]])
   }
 
   @Test func aSchemaBecomesAToolThatHasToBeCalled() async throws {

@@ -13,6 +13,9 @@ struct AnthropicAnswerReader: AnswerReader {
     var signature: String?
     var hasInput = false
     var value: JSONValue
+
+    /// The arguments with which it began; an empty object where it had none.
+    var firstInput: String { value["input"]?.object.map { JSONValue.object($0).text } ?? "{}" }
   }
 
   private let endpoint: String
@@ -179,8 +182,10 @@ struct AnthropicAnswerReader: AnswerReader {
       }
     case .redacted: thoughtBlocks.append(block.value)
     // A call without arguments writes none; the OpenAI API has an empty object there.
-    case .call(let call) where !block.hasInput: return [.toolCall(ToolCallPiece(index: call, arguments: "{}"))]
-    case .answer where !block.hasInput: return Self.text("{}")
+    // One that is there from the beginning has them there.
+    case .call(let call) where !block.hasInput:
+      return [.toolCall(ToolCallPiece(index: call, arguments: block.firstInput))]
+    case .answer where !block.hasInput: return Self.text(block.firstInput)
     default: break
     }
     return []

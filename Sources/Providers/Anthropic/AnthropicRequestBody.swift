@@ -153,8 +153,11 @@ struct AnthropicRequestBody {
       system.append(["type": "text", "text": "Answer with one JSON object and nothing else, no fence around it."])
     default: break
     }
-    if !system.isEmpty { body["system"] = .array(system) }
-    body["messages"] = .array(turns.map { ["role": .string($0.role), "content": .array($0.blocks)] })
+    // The API demands a turn; where there are only instructions, they are what is asked.
+    let hasOnlyInstructions = turns.isEmpty && !system.isEmpty
+    if !hasOnlyInstructions, !system.isEmpty { body["system"] = .array(system) }
+    let asked = hasOnlyInstructions ? [(role: "user", blocks: system)] : turns
+    body["messages"] = .array(asked.map { ["role": .string($0.role), "content": .array($0.blocks)] })
     addTools(answerTool, to: &body)
     if answerTool == nil { addThinking(limit, to: &body) }
     addSampling(to: &body)

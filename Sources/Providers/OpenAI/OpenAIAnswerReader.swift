@@ -2,10 +2,18 @@ import ModelInterface
 
 /// Reads the events out of what an OpenAI-compatible endpoint answers, whole or chunk by chunk.
 struct OpenAIAnswerReader: AnswerReader {
+  /// A function call, by what the endpoint knows it.
+  private struct Call {
+    var index: Int?
+    var id: String?
+    var name: String?
+  }
+
   private let endpoint: String
   private var usage = Usage()
   private var reason: Completion.Reason?
-  private var calls: [Int] = []
+  private var calls: [Call] = []
+  private var hasChoice = false
   private(set) var isDone = false
 
   /// - Parameter endpoint: for messages.
@@ -50,9 +58,10 @@ struct OpenAIAnswerReader: AnswerReader {
     if let usage = object["usage"], !usage.isNull { self.usage = Usage(openAI: usage) }
     guard let choice = object["choices"]?.array?.first else { return [] }
     if let error = choice["error"], !error.isNull { throw UpstreamFailure.reported(inside: error, endpoint: endpoint) }
+    hasChoice = true
     var events: [GenerationEvent] = []
     if let body = choice["delta"] ?? choice["message"] {
-      try read(body, logprobs: choice["logprobs"], into: &events)
+      try read(body, isWhole: choice["delta"] == nil, logprobs: choice["logprobs"], into: &events)
     } else if let text = choice["text"]?.string {
       let tokens = choice["logprobs"].map(TokenLogprob.completion(openAI:)) ?? []
       if !text.isEmpty || !tokens.isEmpty { events.append(.text(TextPiece(text, tokens: tokens))) }
@@ -62,7 +71,7 @@ struct OpenAIAnswerReader: AnswerReader {
   }
 
   private mutating func read(
-    _ body: JSONValue, logprobs: JSONValue?, into events: inout [GenerationEvent]
+    _ body: JSONValue, isWhole: Bool, logprobs: JSONValue?, into events: inout [GenerationEvent]
   ) throws(GenerationError) {
     if let thought = (body["reasoning_content"]?.string ?? body["reasoning"]?.string), !thought.isEmpty {
       events.append(.reasoning(thought))
@@ -71,12 +80,12 @@ struct OpenAIAnswerReader: AnswerReader {
     let tokens = listed.map(TokenLogprob.init(openAI:))
     let text = Self.text(of: body["content"]) + (body["refusal"]?.string ?? "")
     if !text.isEmpty || !tokens.isEmpty { events.append(.text(TextPiece(text, tokens: tokens))) }
-    for (position, call) in (body["tool_calls"]?.array ?? []).enumerated() {
-      events.append(.toolCall(try piece(call, position: position)))
+    for (place, call) in (body["tool_calls"]?.array ?? []).enumerated() {
+      events.append(.toolCall(try piece(call, place: place, isWhole: isWhole)))
     }
     // The form before `tool_calls`, which some servers still speak.
     if let call = body["function_call"], !call.isNull {
-      events.append(.toolCall(try piece(["index": 0, "function": call], position: 0)))
+      events.append(.toolCall(try piece(["index": 0, "function": call], place: 0, isWhole: isWhole)))
     }
   }
 
@@ -86,24 +95,45 @@ struct OpenAIAnswerReader: AnswerReader {
     return (content?.array ?? []).map { $0["text"]?.string ?? "" }.joined()
   }
 
-  /// A whole answer's calls carry no index, so their position is it. A server that leaves out the identifier gets one,
-  /// because the tool's answer must name it.
-  private mutating func piece(_ call: JSONValue, position: Int) throws(GenerationError) -> ToolCallPiece {
-    let index = call["index"]?.integer ?? position
-    guard (0..<4_096).contains(index) else {
+  /// Calls are numbered as they come, because an endpoint's own numbers may be missing, have gaps, or be the same for all. A
+  /// name and an identifier are handed on once, though some servers repeat them: clients join what they are given.
+  private mutating func piece(
+    _ value: JSONValue, place: Int, isWhole: Bool
+  ) throws(GenerationError) -> ToolCallPiece {
+    let index = value["index"]?.integer
+    if let index, !(0..<4_096).contains(index) {
       throw GenerationError(.unavailable, "`\(endpoint)` sent a tool call of index \(index)")
     }
-    let function = call["function"]
-    var id = call["id"]?.string
-    if !calls.contains(index) {
-      calls.append(index)
-      if id == nil || id == "" { id = "call_\(index)" }
-    }
-    let name = function?["name"]?.string
+    let function = value["function"]
+    let id = Self.word(value["id"])
+    let name = Self.word(function?["name"])
     // Arguments are a JSON text; a server that sends the object itself means the same.
     let arguments = function?["arguments"].map { $0.string ?? ($0.isNull ? "" : $0.text) } ?? ""
-    return ToolCallPiece(
-      index: index, id: id == "" ? nil : id, name: name == "" ? nil : name, arguments: arguments)
+    guard !isWhole, let place = begun(index, id: id, isNamed: name != nil, place: place) else {
+      calls.append(Call(index: index, id: id, name: name))
+      guard calls.count <= 4_096 else { throw GenerationError(.unavailable, "`\(endpoint)` sent too many tool calls") }
+      // The tool's answer must name the call, so one without an identifier gets one.
+      return ToolCallPiece(
+        index: calls.count - 1, id: id ?? "call_\(calls.count - 1)", name: name, arguments: arguments)
+    }
+    let isNew = calls[place].name != name
+    if isNew, let name { calls[place].name = (calls[place].name ?? "") + name }
+    return ToolCallPiece(index: place, name: isNew ? name : nil, arguments: arguments)
+  }
+
+  /// The call that a part belongs to; nil where it begins one. With another identifier and a name it does, whatever its index.
+  private func begun(_ index: Int?, id: String?, isNamed: Bool, place: Int) -> Int? {
+    if let index {
+      guard let found = calls.lastIndex(where: { $0.index == index }) else { return nil }
+      return isNamed && id != nil && calls[found].id != nil && calls[found].id != id ? nil : found
+    }
+    if let id, let found = calls.lastIndex(where: { $0.id == id }) { return found }
+    if isNamed || calls.isEmpty { return nil }
+    return place > 0 && place < calls.count ? place : calls.count - 1
+  }
+
+  private static func word(_ value: JSONValue?) -> String? {
+    value?.string.flatMap { $0.isEmpty ? nil : $0 }
   }
 
   private mutating func end(_ word: String) throws(GenerationError) {
@@ -118,9 +148,10 @@ struct OpenAIAnswerReader: AnswerReader {
     }
   }
 
-  /// A stream that says that it is done but not why has stopped; one that says neither has broken off.
+  /// A stream that says that it is done but not why has stopped; one that says neither, or has no answer in it, has broken
+  /// off.
   func finish() throws(GenerationError) -> GenerationEvent {
-    guard let reason = reason ?? (isDone ? .stop : nil) else {
+    guard let reason = reason ?? (isDone && hasChoice ? .stop : nil) else {
       throw GenerationError(.unavailable, "the answer of `\(endpoint)` broke off before its end")
     }
     return .finished(

@@ -158,6 +158,7 @@ struct AnswerScan {
   private mutating func readUsage(_ scanner: inout JSONScanner) -> Bool {
     if scanner.current == UInt8(ascii: "n") { return scanner.word("null") }
     var found = Usage()
+    var total = 0
     var seen: UInt8 = 0
     // What is not as it should be is read again by a copy, to see whether it is JSON at all.
     var again = scanner
@@ -170,6 +171,10 @@ struct AnswerScan {
         seen |= 2
         return Self.count(&scanner, &found.completionTokens)
       }
+      if scanner.equals(name, "total_tokens") {
+        seen |= 4
+        return Self.count(&scanner, &total)
+      }
       if scanner.equals(name, "prompt_tokens_details") {
         return Self.detail(&scanner, "cached_tokens", &found.cachedPromptTokens)
       }
@@ -179,7 +184,7 @@ struct AnswerScan {
       if scanner.equals(name, "prompt_cache_hit_tokens") { return false }
       return !name.hasEscapes && scanner.skip()
     }
-    guard isRead, seen == 3, found == found.consistent() else {
+    guard isRead, seen == 7, found == found.consistent(), total == found.totalTokens else {
       hasOddUsage = true
       defer { scanner = again }
       return again.skip()

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Glibc
 import ModelInterface
 import NIOCore
 import NIOHTTP1
@@ -47,6 +48,8 @@ enum UpstreamFailure {
     case let error as ChannelError:
       if case .connectTimeout = error { return passed(.connect, connect, endpoint: endpoint) }
       return GenerationError(.unavailable, "`\(endpoint)` broke off: \(error)")
+    case let error as IOError where [ECONNRESET, EPIPE, ECONNABORTED].contains(error.errnoCode):
+      return GenerationError(.unavailable, "`\(endpoint)` reset the connection in the middle of the exchange")
     case HTTPParserError.invalidEOFState:
       return GenerationError(.unavailable, "the answer of `\(endpoint)` broke off before its end")
     case is HTTPParserError:
@@ -124,33 +127,45 @@ enum UpstreamFailure {
   }
 
   /// The pause that a response asks for: milliseconds, seconds, or a date (RFC 9110, section 10.2.3) against the response's
-  /// own `date`, so that the clocks need not agree. Nil where it asks for none.
-  static func retryAfter(_ headers: HTTPHeaders) -> Duration? {
+  /// own `date`, so that the clocks need not agree, or without one against this machine's. Nil where it asks for none.
+  static func retryAfter(_ headers: HTTPHeaders, clock: Int64 = Int64(time(nil))) -> Duration? {
     if let text = headers.first(name: "retry-after-ms"), let milliseconds = Double(text), milliseconds.isFinite {
       return .seconds(min(max(milliseconds / 1_000, 0), Double(retryAfterLimit)))
     }
     guard let text = headers.first(name: "retry-after") else { return nil }
     if let seconds = Double(text), seconds.isFinite { return .seconds(min(max(seconds, 0), Double(retryAfterLimit))) }
-    guard let time = HTTPDate.seconds(text), let now = headers.first(name: "date").flatMap(HTTPDate.seconds) else {
-      return nil
-    }
+    guard let time = HTTPDate.seconds(text) else { return nil }
+    let now = headers.first(name: "date").flatMap(HTTPDate.seconds) ?? clock
     return .seconds(min(max(time - now, 0), retryAfterLimit))
   }
 }
 
-/// Dates as HTTP writes them today (RFC 9110, section 5.6.7).
+/// Dates as HTTP writes them today and has written them (RFC 9110, section 5.6.7).
 enum HTTPDate {
   private static let months = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
   ]
 
-  /// Seconds since 1970 of a date such as `Sun, 06 Nov 1994 08:49:37 GMT`; nil where it is none.
+  /// Seconds since 1970 of a date such as `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` or
+  /// `Sun Nov  6 08:49:37 1994`; nil where it is none.
   static func seconds(_ text: String) -> Int64? {
-    let parts = text.split(separator: " ")
-    guard parts.count == 6, parts[5] == "GMT", let day = Int64(parts[1]), (1...31).contains(day),
-      let month = months.firstIndex(of: String(parts[2])), let year = Int64(parts[3]), (1970...9999).contains(year)
+    let parts = text.split(separator: " ").map(String.init)
+    switch parts.count {
+    case 6 where parts[5] == "GMT": return seconds(day: parts[1], parts[2], year: Int64(parts[3]), parts[4])
+    case 5: return seconds(day: parts[2], parts[1], year: Int64(parts[4]), parts[3])
+    case 4 where parts[3] == "GMT":
+      let date = parts[1].split(separator: "-").map(String.init)
+      guard date.count == 3, date[2].utf8.count == 2, let year = Int64(date[2]) else { return nil }
+      return seconds(day: date[0], date[1], year: year + (year < 70 ? 2_000 : 1_900), parts[2])
+    default: return nil
+    }
+  }
+
+  private static func seconds(day: String, _ month: String, year: Int64?, _ time: String) -> Int64? {
+    guard let day = Int64(day), (1...31).contains(day), let month = months.firstIndex(of: month), let year,
+      (1970...9999).contains(year)
     else { return nil }
-    let clock = parts[4].split(separator: ":").compactMap { Int64($0) }
+    let clock = time.split(separator: ":").compactMap { Int64($0) }
     guard clock.count == 3, (0..<24).contains(clock[0]), (0..<60).contains(clock[1]), (0...60).contains(clock[2]) else {
       return nil
     }

@@ -67,8 +67,7 @@ struct UpstreamReading: Sendable {
         throw GenerationError(.unavailable, "`\(endpoint)` answered more than \(Self.maximumAnswerSize) bytes")
       }
       if gathered.readableBytes == 0 { gathered = buffer } else { gathered.writeImmutableBuffer(buffer) }
-      guard form == .unknown, reader != nil else { return [] }
-      guard let first = firstByte else { return [] }
+      guard form == .unknown, reader != nil, passMark(), let first = firstByte else { return [] }
       // An event stream's lines begin with a field's name or a colon.
       guard "deir:".utf8.contains(first) else {
         form = .whole
@@ -91,6 +90,7 @@ struct UpstreamReading: Sendable {
       throw UpstreamFailure.error(head, body: gathered, endpoint: endpoint)
     case .events: return try finish(after: [])
     case .unknown, .whole:
+      _ = passMark()
       let value = try json()
       guard reader != nil else {
         if case .embedding(let request) = work {
@@ -101,6 +101,17 @@ struct UpstreamReading: Sendable {
       }
       return try finish(after: try reader?.read(whole: value) ?? [])
     }
+  }
+
+  /// Passes over a byte order mark, which some servers begin with (WHATWG HTML, section 9.2.5; RFC 8259, section 8.1).
+  ///
+  /// - Returns: false while it may still turn out to be one.
+  private mutating func passMark() -> Bool {
+    let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    guard gathered.readableBytesView.starts(with: mark.prefix(gathered.readableBytes)) else { return true }
+    guard gathered.readableBytes >= mark.count else { return false }
+    gathered.moveReaderIndex(forwardBy: mark.count)
+    return true
   }
 
   private var firstByte: UInt8? {
