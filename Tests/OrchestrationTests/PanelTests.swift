@@ -55,6 +55,16 @@ import Testing
     #expect(got.completion == nil && got.text.isEmpty)
   }
 
+  @Test func aQuorumThatCannotBeReachedIsNotWaitedFor() async throws {
+    let scene = try Scene(
+      [jury(Panel(models: ["a", "b", "slow"], quorum: 2))],
+      members: ["a": Says.failure(), "b": Says.failure(), "slow": Says.nothing])
+    // The clock stands still, so that a wait for the third would have no end.
+    let got = await scene.ask("jury")
+    #expect(got.error?.message.contains("of 3 members 0 answered, and 2 are needed") == true)
+    await scene.settle()
+  }
+
   @Test func confidenceOutweighsNumbers() async throws {
     let scene = try Scene(
       [jury(Panel(models: ["a", "b", "c"], agreement: .confidence, threshold: 0.5, quorum: 3))],

@@ -45,6 +45,8 @@ extension OrchestrationRun {
         case .patienceEnded: isStopping = true
         }
         if Task.isCancelled || isEnough(answers.sorted { $0.index < $1.index }.map(\.answer)) { isStopping = true }
+        // Too few are left for the quorum.
+        if answers.count + left < quorum { isStopping = true }
         // What has not begun never will.
         if isStopping { break }
         if case .answered = happening { begin() }
