@@ -1,5 +1,7 @@
 import Content
 import Foundation
+import Orchestration
+import Providers
 
 /// What a node is told to do.
 struct Configuration: Sendable {
@@ -120,6 +122,7 @@ struct Configuration: Sendable {
       sources.complain(
         place(Settings.aliases), "`\(alias)` stands for `\(model)`, which is an alias itself; name the model")
     }
+    checkNames(&sources, place(Settings.virtualModels))
     for origin in allowedOrigins where origin != "*" && !Self.isOrigin(origin) {
       sources.complain(
         place(Settings.allowedOrigins),
@@ -142,6 +145,21 @@ struct Configuration: Sendable {
         \(listen) can be reached from other machines, and nothing is served there without API keys; leave \
         `access.require-key` out, or pass --insecure-allow-anonymous
         """)
+    }
+  }
+
+  /// Names that stand for a choice must not hide models, nor virtual models such names.
+  private func checkNames(_ sources: inout ConfigurationSources, _ place: String) {
+    for name in virtualModels.map(\.model.name) where name == "auto" || name.hasPrefix("auto:") {
+      sources.complain(place, "`\(name)`: names that begin with `auto` are the node's own; choose another")
+    }
+    let models = Set(upstreams.flatMap { $0.models.map(\.name) } + virtualModels.map(\.model.name))
+    for (setting, names) in routing.namesBySetting {
+      let place = sources.place(of: setting.path, flag: setting.flag, environmentName: setting.environmentName)
+      for name in names where models.contains(name) || aliases[name] != nil {
+        sources.complain(
+          place, "`\(setting.path).\(name)`: `\(name)` is the name of a model already; choose another")
+      }
     }
   }
 

@@ -57,13 +57,9 @@ struct RoutingConfiguration: Sendable, Equatable {
     experiments = Self.dictionary(sources.value(Settings.routingExperiments))
     canaries = Self.dictionary(sources.value(Settings.routingCanaries))
     var owners: [String: String] = [:]
-    for (setting, names) in [
-      (Settings.routingPolicies.outline, Array(policies.keys)),
-      (Settings.routingExperiments.outline, Array(experiments.keys)),
-      (Settings.routingCanaries.outline, Array(canaries.keys)),
-    ] {
+    for (setting, names) in namesBySetting {
       let place = sources.place(of: setting.path, flag: setting.flag, environmentName: setting.environmentName)
-      for name in names.sorted() {
+      for name in names {
         if name == "auto" || name.hasPrefix("auto:") {
           sources.complain(
             place, "`\(setting.path).\(name)`: names that begin with `auto` are the node's own; choose another")
@@ -79,6 +75,15 @@ struct RoutingConfiguration: Sendable, Equatable {
         sources.place(of: setting.path, flag: setting.flag, environmentName: setting.environmentName),
         "\(predictor) cannot be read; make it with `prsm route train FILE --into \(predictor)`")
     }
+  }
+
+  /// The names that stand for a choice, by where they are written.
+  var namesBySetting: [(setting: SettingOutline, names: [String])] {
+    [
+      (Settings.routingPolicies.outline, policies.keys.sorted()),
+      (Settings.routingExperiments.outline, experiments.keys.sorted()),
+      (Settings.routingCanaries.outline, canaries.keys.sorted()),
+    ]
   }
 
   /// The names that stand for a choice, besides those that begin with `auto`.

@@ -94,6 +94,12 @@ import Testing
     ),
     ("routing:\n  experiments:\n    e: { models: { a: 1 } }\n", "at least two"),
     ("routing:\n  canaries:\n    c: { baseline: a, candidate: a }\n", "another model"),
+    (
+      "upstreams:\n  u: { url: \"http://h/v1\", models: [big] }\nrouting:\n  policies:\n    big: { choose: best }\n",
+      "`big` is the name of a model already"
+    ),
+    ("models:\n  aliases: { big: b }\nrouting:\n  experiments:\n    big: { models: { a: 1, b: 1 } }\n", "already"),
+    ("virtual-models:\n  \"auto:5%\": { kind: best-of, models: [a], samples: 2, score: logprob }\n", "the node's own"),
     ("cache:\n  similarity: 0.9\n", "cache.embedding-model"),
     ("cache:\n  scope: sometimes\n", "`deterministic` or `all` or `none`"),
   ])
