@@ -12,6 +12,10 @@ struct LineFile {
   ///
   /// - Throws: ``CommandFailure``, of status `usage` where there is no such file or it is damaged; what `body` throws.
   func forEach(_ body: (ArraySlice<UInt8>, Int) throws -> Void) throws {
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+      throw CommandFailure.usage("\(path) is a folder; expected a file")
+    }
     guard let file = gzopen(path, "rb") else {
       throw CommandFailure.usage("\(path): \(String(cString: strerror(errno)))")
     }
@@ -54,6 +58,8 @@ struct LineFile {
     _ line: inout [UInt8], _ number: inout Int, _ body: (ArraySlice<UInt8>, Int) throws -> Void
   ) throws {
     var text = line[...]
+    // A byte order mark, which some editors put first.
+    if number == 1, text.starts(with: [0xEF, 0xBB, 0xBF]) { text = text.dropFirst(3) }
     if text.last == UInt8(ascii: "\r") { text = text.dropLast() }
     if text.contains(where: { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") }) { try body(text, number) }
     line.removeAll(keepingCapacity: true)
