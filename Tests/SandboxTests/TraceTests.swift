@@ -149,6 +149,81 @@ struct TraceTests {
     #expect(result.trace?.events.contains { $0.value.contains("forged") } == false)
   }
 
+  /// Ways to call the tracer where the tracer itself is not traced: another thread, a trace function of one's own, an audit
+  /// hook, a destructor; and to find it among what is garbage.
+  @Test(arguments: [
+    """
+    import threading
+    t = threading.Thread(target=lambda g: g(F, 'call', None), args=(sys.gettrace(),))
+    t.start()
+    t.join()
+    """,
+    "sys._getframe().f_trace = lambda *given: None",
+    "import types\ntypes.FrameType.__dict__['f_trace'].__get__(sys._getframe())",
+    "sys.addaudithook(lambda *given: None)",
+    "for name in ('gc', 'sys'):\n  del sys.modules[name]\n  __import__(name)",
+    """
+    import gc
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    """,
+    """
+    class E:
+      def __del__(self): sys.gettrace()(F, 'return', 'forged')
+    def f(x):
+      x = E()
+      x = None
+      return 1
+    f(0)
+    """,
+    "sys.audit('object.__setattr__', F, '__code__', 1)",
+    "sys.audit('import')",
+  ])
+  func `there is no way round to the tracer`(source: String) async throws {
+    let fake = """
+      import sys
+      class C: co_filename, co_name = '<program>', 'f'
+      class F: f_lineno, f_locals, f_code = 77, {'x': 'forged'}, C
+
+      """
+    let result = try await trace(fake + source)
+    guard case .tampering = result.outcome else {
+      Issue.record("\(result.outcome)")
+      return
+    }
+    #expect(result.trace?.events.contains { $0.line == 77 } == false)
+  }
+
+  @Test
+  func `what a program may ask of the interpreter is no tampering`() async throws {
+    let source = """
+      import asyncio, gc, logging, sys, threading
+      async def main():
+        await asyncio.sleep(0)
+        return 3
+      def work():
+        for _ in range(2000): sys._getframe(0)
+      threads = [threading.Thread(target=work) for _ in range(2)]
+      for thread in threads: thread.start()
+      for n in range(2000): last = [n] * 20
+      for thread in threads: thread.join()
+      gc.set_debug(0)
+      try: sys.audit('object.__getattr__')
+      except IndexError: pass
+      print(asyncio.run(main()))
+      """
+    let result = try await TestSandbox.shared().run(
+      SandboxProgram(source: source), limits: SandboxLimits(wallMilliseconds: 20_000, cpuMilliseconds: 20_000),
+      trace: TraceOptions(events: 20_000, milliseconds: 20_000))
+    #expect(result.outcome == .completed)
+    #expect(result.standardOutput == Array("3\n".utf8))
+  }
+
+  @Test
+  func `a channel that was closed is reported`() async throws {
+    let result = try await trace("import os\nos.close(3)\nx = 1")
+    #expect(result.outcome == .tampering("closed the tracer's channel"))
+  }
+
   @Test
   func `the frames under a program hold nothing of the tracer`() async throws {
     let source = """

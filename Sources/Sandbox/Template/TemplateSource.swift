@@ -25,6 +25,8 @@ extension PythonTemplate {
     del name
 
     CHILD_NAMESPACE = {}
+    # What `sys` holds, and the copy that the interpreter would make it anew from.
+    SYSTEM_TABLES = [table for table in gc.get_objects() if type(table) is dict and "gettrace" in table and "settrace" in table]
 
     def receive(control):
         data, ancillary, _, _ = control.recvmsg(4096, socket.CMSG_SPACE(8 * 4))

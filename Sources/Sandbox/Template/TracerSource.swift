@@ -6,6 +6,7 @@ extension PythonTemplate {
         render = make_renderer(most_items, most_characters)
         exact, identity, length, string, number_text = type, id, len, str, str
         clock, leave, settrace, Failed = time.monotonic, os._exit, sys.settrace, BaseException
+        look, thread, coroutine = sys._getframe, _thread.get_ident, types.coroutine.__code__
         name_of = type.__dict__["__name__"].__get__
         Module, Mapping, Text, Code = types.ModuleType, dict, str, types.FunctionType
         arguments_of = BaseException.__dict__["args"].__get__
@@ -20,7 +21,8 @@ extension PythonTemplate {
         guard = _thread.allocate_lock()
         deadline = clock() + milliseconds / 1000
         records = []
-        # depth, frames, events, bytes, stopped, busy, installed, last flush
+        # The program's thread, once it is known.
+        owner = 0
         depth, frames, events, size, stopped, busy, installed = 0, 0, 0, 0, "", False, False
         hidden = {"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"}
         separator, end = "\x1f", "\x1e"
@@ -41,6 +43,15 @@ extension PythonTemplate {
                 pass
             send(b"X", what)
             leave(86)
+
+        def genuine(frame):
+            # The interpreter calls from the very frame that it tells about, in the program's thread, and never while the
+            # tracer is at work. Whoever calls otherwise has got hold of the tracer.
+            nonlocal owner
+            if owner == 0:
+                owner = thread()
+            if busy or thread() != owner or look(2) is not frame:
+                tamper("called the tracer")
 
         def stop(reason):
             nonlocal stopped
@@ -103,25 +114,30 @@ extension PythonTemplate {
             code = frame.f_code
             file = code.co_filename
             if file != program:
-                if file == own:
+                if file == own and code is not gates:
                     tamper("called the tracer")
                 return None
             name = code.co_name
             if stopped or name in hidden:
                 return None
             depth += 1
-            if depth > deepest:
-                return deep_shell
-            busy = True
             try:
+                genuine(frame)
+                if depth > deepest:
+                    return deep_shell
+                busy = True
                 frames += 1
-                number, last, unwound = frames, {}, False
+                number, last, unwound, itself = frames, {}, False, identity(frame)
+                # None keeps it in place: a function that returned itself would be garbage, which a program can look into.
                 def step(frame, event, argument):
                     nonlocal busy, depth, unwound
                     if stopped:
                         return None
-                    busy = True
                     try:
+                        genuine(frame)
+                        if identity(frame) != itself:
+                            tamper("called the tracer")
+                        busy = True
                         if event == "line":
                             unwound = False
                             record("L", frame.f_lineno, number, name, "", changed(frame, last))
@@ -135,47 +151,75 @@ extension PythonTemplate {
                             given = arguments_of(error) if error is not None else ()
                             shown = ": " + render(given[0], 0) if length(given) else ""
                             record("X", frame.f_lineno, number, name, name_of(kind) + shown, changed(frame, last))
-                    except RecursionError:
-                        return None
+                    except Failed:
+                        # Memory or stack are at their end. What would leave here would show the tracer's frames.
+                        pass
                     finally:
                         busy = False
-                    return shell
-                shell = opaque(step)
+                    return None
                 record("C", frame.f_lineno, number, name, "", changed(frame, last))
-                return None if stopped else shell
-            except RecursionError:
+                return None if stopped else opaque(step)
+            except Failed:
+                depth -= 1
                 return None
             finally:
                 busy = False
 
         def deep(frame, event, argument):
             nonlocal depth
+            genuine(frame)
             if event == "return":
                 depth -= 1
-            return deep_shell
+            return None
         deep_shell = opaque(deep)
 
-        watched = {
+        watched = frozenset({
             "sys.setprofile", "gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys._current_frames",
-            "sys._current_exceptions", "sys.monitoring.register_callback", "code.__new__", "ctypes.dlopen",
-        }
+            "sys._current_exceptions", "sys.monitoring.register_callback", "sys.addaudithook",
+            "cpython.PyInterpreterState_New", "code.__new__", "ctypes.dlopen",
+        })
         def audit(event, arguments):
             nonlocal installed
             if event in watched:
-                tamper(event)
+                # `types.coroutine`, on which asyncio rests, changes nothing but a flag.
+                if event != "code.__new__" or look(1).f_code is not coroutine:
+                    tamper(event)
             elif event == "sys.settrace":
                 if not installed:
                     installed = True
                 elif not stopped:
                     tamper("sys.settrace")
-            elif event == "object.__getattr__":
-                if arguments[1] == "__closure__" or busy:
-                    tamper("read " + arguments[1])
-            elif event == "object.__setattr__":
-                if arguments[1] == "__code__":
-                    tamper("replaced __code__")
-            elif busy and event == "sys._getframe":
+            elif event == "object.__getattr__" or event == "object.__setattr__":
+                # `sys.audit` may bring anything.
+                name = arguments[1] if length(arguments) == 2 + (event == "object.__setattr__") else None
+                if exact(name) is not Text:
+                    return
+                if event == "object.__setattr__":
+                    if name == "__code__" and look(1).f_code is not coroutine:
+                        tamper("replaced __code__")
+                elif name == "__closure__" or busy and thread() == owner:
+                    tamper("read " + name)
+            elif event == "import":
+                if length(arguments) == 0 or exact(arguments[0]) is not Text or arguments[0] in ("sys", "gc"):
+                    tamper("imported the interpreter's own modules anew")
+            elif busy and event == "sys._getframe" and thread() == owner:
                 tamper("sys._getframe within the tracer")
+
+        # Where a program could get hold of the tracer, it finds a call that gives it away.
+        def trap(*arguments):
+            tamper("called the tracer")
+        def set_debug(flags, original=gc.set_debug):
+            if flags & gc.DEBUG_SAVEALL:
+                tamper("gc.set_debug")
+            return original(flags)
+        trap_shell = opaque(trap)
+        for table in gc.get_referents(type.__dict__["__dict__"].__get__(exact(look()))):
+            if exact(table) is Mapping and "f_trace" in table:
+                table["f_trace"] = property(trap_shell, trap_shell, trap_shell)
+        for table in SYSTEM_TABLES:
+            table["gettrace"] = trap_shell
+        gc.set_debug = opaque(set_debug)
+        gates = set_debug.__code__
         sys.addaudithook(audit)
         return opaque(enter), flush
     """#
