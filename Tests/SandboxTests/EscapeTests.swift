@@ -62,6 +62,7 @@ struct EscapeTests {
     ("import os\nos.kill(1, 9)", "kill"),
     ("import os\nos.kill(os.getppid(), 15)", "kill"),
     ("import os\nos.kill(-1, 9)", "kill"),
+    ("import os\nos.kill(0, 15)", "kill"),
     ("import os, signal\nsignal.pidfd_send_signal(os.pidfd_open(1), 9)", "pidfd_send_signal"),
     ("import os\nos.execv('/usr/bin/python3.11', ['python3'])", "execve"),
     ("import subprocess\nsubprocess.run(['/bin/sh'])", "execve"),
@@ -172,9 +173,12 @@ struct EscapeTests {
     }
   }
 
-  @Test(arguments: ["os.chmod('/tmp', 0)", "os.chmod('/tmp', 0o555)", "os.utime('/tmp', (1, 1))"])
+  @Test(arguments: [
+    "os.chmod('/tmp', 0)", "os.chmod('/tmp', 0o555)", "os.utime('/tmp', (1, 1))",
+    "os.utime('/tmp', ns=(4 * 10 ** 18, os.stat('/tmp').st_mtime_ns))",
+  ])
   func `the work folder is new to each run`(change: String) async throws {
-    let look = "import os\ns = os.stat('/tmp')\nprint(oct(s.st_mode), s.st_mtime > 1)\n"
+    let look = "import os\ns = os.stat('/tmp')\nprint(oct(s.st_mode), s.st_mtime > 1 and s.st_atime < 3 * 10 ** 9)\n"
     for _ in 0..<3 {
       let result = try await run(look + change)
       #expect(result.outcome == .completed)
@@ -201,5 +205,6 @@ struct EscapeTests {
   func `a signal of its own ends a program and is named`() async throws {
     #expect(try await run("import os\nos.abort()").outcome == .signalled(6))
     #expect(try await run("import os\nos.kill(os.getpid(), 11)").outcome == .signalled(11))
+    #expect(try await run("import os\nos.kill(os.getpid(), 2)").outcome == .signalled(2))
   }
 }

@@ -29,6 +29,28 @@ struct SandboxTests {
   }
 
   @Test
+  func `threads that a program has started are waited for, as by any interpreter`() async throws {
+    let source = """
+      import threading, time
+      def late():
+        time.sleep(0.1)
+        print('late')
+      threading.Thread(target=late).start()
+      print(threading.current_thread() is threading.main_thread())
+      """
+    let result = try await TestSandbox.shared().run(SandboxProgram(source: source))
+    #expect(String(decoding: result.standardOutput, as: UTF8.self) == "True\nlate\n")
+    let failing = try await TestSandbox.shared().run(SandboxProgram(source: source + "\n1 // 0"))
+    #expect(String(decoding: failing.standardOutput, as: UTF8.self) == "True\nlate\n")
+  }
+
+  @Test
+  func `a byte order mark is no part of a program`() async throws {
+    let result = try await TestSandbox.shared().run(SandboxProgram(source: "\u{FEFF}print(1)"))
+    #expect(result.outcome == .completed)
+  }
+
+  @Test
   func `an exception's traceback is that of the program alone`() async throws {
     let result = try await TestSandbox.shared().run(SandboxProgram(source: "def f():\n  raise ValueError('v')\nf()"))
     let text = String(decoding: result.standardError, as: UTF8.self)

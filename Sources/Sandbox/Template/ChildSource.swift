@@ -3,6 +3,8 @@ extension PythonTemplate {
   static let running = #"""
     # The child: one run. Everything below is in the reach of the untrusted program, and nothing outside trusts it.
     PROGRAM = "<program>"
+    # How a run ends that cannot report any more, because the program has closed the channel.
+    CHANNEL_CLOSED = 87
 
     def confine(limits, descriptors):
         """Its own descriptors, its own limits."""
@@ -14,7 +16,6 @@ extension PythonTemplate {
         os.dup2(high[0], 5, inheritable=False)
         os.closerange(300, 400)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         bound = resource.setrlimit
         bound(resource.RLIMIT_CORE, (0, 0))
         bound(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
@@ -47,14 +48,17 @@ extension PythonTemplate {
     def make_channel(descriptor, key):
         """The way back to the supervisor: frames that begin with the run's key. Anything else that arrives there gives the
         program away."""
-        write, pack, sep, size_of = os.write, struct.Struct("<I").pack, "\x1f", len
+        write, pack, size_of, leave = os.write, struct.Struct("<I").pack, len, os._exit
         guard = _thread.allocate_lock()
         def send(kind, text):
             body = text.encode("utf-8", "backslashreplace")
             frame = key + kind + pack(size_of(body)) + body
-            with guard:
-                while frame:
-                    frame = frame[write(descriptor, frame):]
+            try:
+                with guard:
+                    while frame:
+                        frame = frame[write(descriptor, frame):]
+            except OSError:
+                leave(CHANNEL_CLOSED)
         return send
 
     def plain(text):
@@ -110,11 +114,23 @@ extension PythonTemplate {
             print(code, file=sys.stderr)
         return 1
 
-    def begin(settrace, tracer, code, namespace, box, done):
+    def become_main():
+        """Makes the thread that the program runs in the main one for `threading`: threads that it starts are waited for."""
+        try:
+            main = threading.main_thread()
+            threading._active.pop(main.ident, None)
+            main._set_ident()
+            main._set_native_id()
+            threading._active[main.ident] = main
+        except Exception:
+            pass
+
+    def begin(become_main, settrace, tracer, code, namespace, box, done):
         # This frame lies under the program's own: it must hold nothing that a program could use.
+        become_main()
         if tracer is not None:
             settrace(tracer)
-        del settrace, tracer
+        del become_main, settrace, tracer
         try:
             exec(code, namespace)
             if box[0] is not None:
@@ -126,6 +142,8 @@ extension PythonTemplate {
     def run(request, key):
         send = make_channel(3, key)
         source = request["source"]
+        if source[:1] == "\ufeff":
+            source = source[1:]
         linecache.cache[PROGRAM] = (len(source), None, [line + "\n" for line in source.split("\n")], PROGRAM)
         module = types.ModuleType("__main__")
         namespace = module.__dict__
@@ -151,7 +169,7 @@ extension PythonTemplate {
         request.clear()
         bottom = types.FunctionType(begin.__code__, {"__builtins__": __builtins__})
         gc.enable()
-        _thread.start_new_thread(bottom, (sys.settrace, tracer, code, namespace, box, done))
+        _thread.start_new_thread(bottom, (become_main, sys.settrace, tracer, code, namespace, box, done))
         _thread.stack_size(2 << 20)
         if flush is None:
             done.acquire()
@@ -173,9 +191,9 @@ extension PythonTemplate {
                     print("".join(traceback.format_exception(type(error), error, step)), end="", file=sys.stderr)
                 except BaseException:
                     pass
-        elif threading.active_count() > 1:
-            threading._shutdown()
         try:
+            if threading.active_count() > 1:
+                threading._shutdown()
             atexit._run_exitfuncs()
         except BaseException:
             pass

@@ -86,7 +86,7 @@ extension PythonTemplate {
         """Tells whether the work folder is as it was: nothing in it, and nothing ever put there or changed about it."""
         try:
             about = os.stat("/tmp")
-            return about.st_mode, about.st_mtime_ns, os.listdir("/tmp")
+            return about.st_mode, about.st_ctime_ns, os.listdir("/tmp")
         except OSError:
             return None
 

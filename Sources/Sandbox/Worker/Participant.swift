@@ -130,9 +130,11 @@ final class Participant {
       kill(.fileLimit)
       return ENOSPC
     case PRSM_SANDBOX_CALL_SIGNALS:
-      // Process 1 is the template, -1 everybody.
+      // Process 1 is the template, -1 everybody, 0 the caller's group, which is the template's as long as it has none of
+      // its own.
       let target = Int32(truncatingIfNeeded: notification.arguments.0)
-      guard target == 1 || target == -1 else { return 0 }
+      let isShared = target == 0 && getpgid(notification.process) == getpgid(worker.template)
+      guard target == 1 || target == -1 || isShared else { return 0 }
       kill(.blockedSystemCall(name(notification)))
       return EPERM
     case PRSM_SANDBOX_CALL_MAPS_CODE:

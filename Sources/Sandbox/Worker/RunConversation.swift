@@ -122,6 +122,9 @@ final class RunConversation {
     }
   }
 
+  /// The status of a run that found its channel closed; see the template.
+  private static let channelClosed = 87
+
   /// How a process ended: by what was seen from outside where that says it, else by its own account.
   private static func ending(of participant: Participant, _ frames: ChannelFrames) -> SandboxOutcome {
     if let observed = participant.observed { return observed }
@@ -139,7 +142,9 @@ final class RunConversation {
     let status = Int(report.status >> 8 & 0xFF)
     if status == 71 { return .outOfMemory }
     let fields = (frames.last("E") ?? "").split(separator: "\u{1F}", omittingEmptySubsequences: false).map(String.init)
-    guard fields.count == 4 else { return .exited(status: status) }
+    guard fields.count == 4 else {
+      return status == channelClosed ? .tampering("closed the tracer's channel") : .exited(status: status)
+    }
     return claim(fields[0], type: fields[1], message: fields[2], line: Int(fields[3]) ?? 0, status: status)
   }
 
