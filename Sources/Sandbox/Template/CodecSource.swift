@@ -5,6 +5,7 @@ extension PythonTemplate {
     # by a number.
     def make_encoder(keep):
         from collections import deque
+        from datetime import date, datetime, time, timedelta
         from decimal import Decimal
         from fractions import Fraction
         exact = type
@@ -50,13 +51,21 @@ extension PythonTemplate {
                 return ["D", str(value)]
             if kind is Fraction:
                 return ["F", "%x" % value.numerator, "%x" % value.denominator]
+            if kind is range:
+                return ["r", encode(value.start), encode(value.stop), encode(value.step)]
+            if kind is timedelta:
+                return ["T", "timedelta", [value.days, value.seconds, value.microseconds]]
+            if kind is date or (kind is datetime or kind is time) and value.tzinfo is None:
+                return ["T", kind.__name__, value.isoformat()]
             return keep(value)
         return encode
 
     def make_decoder(other):
         from collections import deque
+        from datetime import date, datetime, time, timedelta
         from decimal import Decimal
         from fractions import Fraction
+        moments = {"date": date, "datetime": datetime, "time": time}
         def decode(value, level=0):
             if type(value) is not list:
                 return value
@@ -87,6 +96,10 @@ extension PythonTemplate {
                 return Decimal(rest[0])
             if tag == "F":
                 return Fraction(int(rest[0], 16), int(rest[1], 16))
+            if tag == "r":
+                return range(*[decode(part) for part in rest])
+            if tag == "T":
+                return timedelta(*rest[1]) if rest[0] == "timedelta" else moments[rest[0]].fromisoformat(rest[1])
             return other(tag, *rest)
         return decode
 
@@ -127,6 +140,7 @@ extension PythonTemplate {
     def make_service(link):
         """In the program's process: answers the judge's calls until it hangs up."""
         kept = []
+        space = {}
         def keep(value):
             for number, known in enumerate(kept):
                 if known is value:
@@ -141,15 +155,18 @@ extension PythonTemplate {
             if tag == "k":
                 def callback(*arguments):
                     write_link(link, ["k", rest[0], [encode(argument) for argument in arguments]])
-                    answer = read_link(link)
-                    if answer[0] == "v":
-                        return decode(answer[1])
-                    raise RuntimeError(answer[1])
+                    while True:
+                        answer = read_link(link)
+                        if answer[0] == "v":
+                            return decode(answer[1])
+                        if answer[0] == "x":
+                            raise RuntimeError(answer[1])
+                        respond(answer)  # what was called back calls the program in its turn
                 return callback
             raise ValueError("unknown tag")
         encode, decode = make_encoder(keep), make_decoder(other)
-        def perform(namespace, operation, target, arguments, named):
-            subject = namespace[target] if type(target) is str else kept[target]
+        def perform(operation, target, arguments, named):
+            subject = space[target] if type(target) is str else kept[target]
             if operation == "call":
                 return subject(*arguments, **named)
             if operation == "get":
@@ -159,6 +176,8 @@ extension PythonTemplate {
             if operation == "iterate":
                 import itertools
                 return list(itertools.islice(iter(subject), 100000))
+            if operation == "next":
+                return next(subject)
             if operation == "length":
                 return len(subject)
             if operation == "truth":
@@ -172,7 +191,27 @@ extension PythonTemplate {
             if operation == "text":
                 return str(subject)
             return repr(subject)
+        def respond(request):
+            number, operation, target, arguments, named = request
+            try:
+                values = [decode(argument) for argument in arguments]
+                keywords = {key: decode(argument) for key, argument in named.items()}
+                result = perform(operation, target, values, keywords)
+                after = [encode(value) if type(value) in (list, dict, set, bytearray) else None for value in values]
+                after = [new if new != old else None for new, old in zip(after, arguments)]
+                answer = [number, "v", encode(result), after]
+            except LinkClosed:
+                raise
+            except BaseException as error:
+                answer = [number, "x", *describe(error)]
+            sys.stdout.flush()
+            try:
+                write_link(link, answer)
+            except (ValueError, RecursionError) as error:
+                write_link(link, [number, "x", "exception", "ValueError", str(error), "0"])
         def serve(namespace):
+            nonlocal space
+            space = namespace
             names = []
             try:
                 wanted = [name for name in read_link(link) if type(name) is str]
@@ -193,23 +232,7 @@ extension PythonTemplate {
             try:
                 write_link(link, names)
                 while True:
-                    number, operation, target, arguments, named = read_link(link)
-                    try:
-                        values = [decode(argument) for argument in arguments]
-                        keywords = {key: decode(argument) for key, argument in named.items()}
-                        result = perform(namespace, operation, target, values, keywords)
-                        after = [encode(value) if type(value) in (list, dict, set, bytearray) else None for value in values]
-                        after = [new if new != old else None for new, old in zip(after, arguments)]
-                        answer = [number, "v", encode(result), after]
-                    except LinkClosed:
-                        raise
-                    except BaseException as error:
-                        answer = [number, "x", *describe(error)]
-                    sys.stdout.flush()
-                    try:
-                        write_link(link, answer)
-                    except (ValueError, RecursionError) as error:
-                        write_link(link, [number, "x", "exception", "ValueError", str(error), "0"])
+                    respond(read_link(link))
             except LinkClosed:
                 pass
         return serve

@@ -106,6 +106,8 @@ extension PythonTemplate {
                 return ask("item", object.__getattribute__(self, "_number"), (key,))
             def __iter__(self):
                 return iter(ask("iterate", object.__getattribute__(self, "_number")))
+            def __next__(self):
+                return ask("next", object.__getattribute__(self, "_number"))
             def __len__(self):
                 return int(ask("length", object.__getattribute__(self, "_number")))
             def __bool__(self):
@@ -206,8 +208,9 @@ extension PythonTemplate {
             fields = describe(error)
             if isinstance(error, AssertionError):
                 return verdict("failed", *fields[1:])
-            return verdict("broken" if isinstance(error, (NameError, ImportError)) else "raised",
-                           *(fields[1:] if isinstance(error, (NameError, ImportError)) else fields))
+            if isinstance(error, (NameError, ImportError, SystemExit)):
+                return verdict("broken", *fields[1:])
+            return verdict("raised", *fields)
         return verdict("passed", "", "", "0")
     """#
 }
