@@ -101,7 +101,9 @@ enum CodeSchemas {
     "properties": [
       "outcome": ["type": "string"], "message": ["type": "string"], "stdout": ["type": "string"],
       "stderr": ["type": "string"], "wall_ms": ["type": ["number", "null"]], "cpu_ms": ["type": ["number", "null"]],
-      "peak_memory_bytes": ["type": "integer"], "trace": ["type": "array", "items": ["type": "object"]],
+      "peak_memory_bytes": ["type": "integer"], "refused": ["type": "array", "items": ["type": "string"]],
+      "left_behind": ["type": "integer"], "trace": ["type": "array", "items": ["type": "object"]],
+      "trace_cut_by": ["type": ["string", "null"]],
     ],
   ]
 }

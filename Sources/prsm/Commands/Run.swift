@@ -67,6 +67,10 @@ struct Run: AsyncParsableCommand {
       FileHandle.standardError.write(Data(result.standardError))
       if let trace = result.trace { Self.show(trace) }
       let used = result.usage
+      for refusal in result.refused { Output.note("prsm: refused: \(refusal)") }
+      if result.survivors > 0 {
+        Output.note("prsm: ended \(result.survivors) process\(result.survivors == 1 ? "" : "es") that it left behind")
+      }
       Output.note(
         "prsm: \(result.outcome) (\(used.wallMicroseconds / 1_000) ms, \(used.cpuMicroseconds / 1_000) ms of processor, \(ByteCount.text(used.peakMemoryKiB << 10)))"
       )
@@ -109,6 +113,7 @@ struct Run: AsyncParsableCommand {
       "wall_ms": .rounded(Double(result.usage.wallMicroseconds) / 1_000),
       "cpu_ms": .rounded(Double(result.usage.cpuMicroseconds) / 1_000),
       "peak_memory_bytes": .integer(result.usage.peakMemoryKiB << 10),
+      "refused": .array(result.refused.map { .string($0) }), "left_behind": .integer(result.survivors),
     ]
     if let trace = result.trace {
       object["trace"] = .array(
@@ -119,6 +124,7 @@ struct Run: AsyncParsableCommand {
             "locals": .object(JSONObject(event.changes.map { ($0.name, .string($0.value)) })),
           ]
         })
+      object["trace_cut_by"] = trace.cutBy.map { .string($0) } ?? .null
     }
     return .object(object)
   }
