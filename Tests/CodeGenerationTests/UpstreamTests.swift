@@ -118,4 +118,19 @@ private final class ToyProvider: ModelProvider {
     #expect(result.generatedTokens == provider.tokens)
     #expect(result.generatedTokens <= budget)
   }
+
+  @Test(arguments: [Float(1), 3]) func theSecondsAreKept(_ gamma: Float) async throws {
+    let provider = ToyProvider(
+      ToyModel([.init(text: "def f(a, b):\n    return a - b\n```", plain: 3, traced: 3)], noise: 4))
+    var settings = CodeSettings()
+    settings.gammas = [gamma]
+    settings.budgetSeconds = 6
+    // Every request takes two seconds.
+    let result = try await UpstreamSearch(
+      Self.task, settings: settings, provider: provider, model: "toy", context: RequestContext(requestID: "test"),
+      runner: Self.runner, clock: { Double(provider.requests) * 2 }
+    ).run()
+    #expect(result.ending == .seconds)
+    #expect(provider.requests <= 4)
+  }
 }

@@ -39,6 +39,19 @@ package struct SandboxRunner: CodeRunner {
   package var traceBounds = TraceOptions(
     events: 200, bytes: 16 << 10, depth: 5, items: 10, characters: 60, milliseconds: 500)
 
+  /// Seconds that the search still has, where it has a budget of them: runs end with it, but for a moment's grace.
+  package var secondsLeft: (@Sendable () -> Double)?
+
+  private var limitsNow: SandboxLimits {
+    guard let left = secondsLeft?(), left < Double(limits.wallMilliseconds) / 1_000 else { return limits }
+    var shorter = limits
+    shorter.wallMilliseconds = max(Self.graceMilliseconds, Int(left * 1_000))
+    shorter.cpuMilliseconds = min(limits.cpuMilliseconds, shorter.wallMilliseconds)
+    return shorter
+  }
+
+  private static let graceMilliseconds = 200
+
   /// Runs in this sandbox.
   package init(_ sandbox: Sandbox) {
     self.sandbox = sandbox
@@ -53,7 +66,7 @@ package struct SandboxRunner: CodeRunner {
   }
 
   package func trace(_ programs: [SandboxProgram]) async throws -> [TracedRun] {
-    try await sandbox.run(programs, limits: limits, trace: traceBounds).map { result in
+    try await sandbox.run(programs, limits: limitsNow, trace: traceBounds).map { result in
       TracedRun(
         outcome: result.outcome, trace: result.trace ?? ExecutionTrace(),
         output: String(decoding: result.standardOutput.prefix(2_000), as: UTF8.self))
@@ -61,6 +74,6 @@ package struct SandboxRunner: CodeRunner {
   }
 
   package func judge(_ programs: [SandboxProgram]) async throws -> [SandboxOutcome] {
-    try await sandbox.run(programs, limits: limits).map(\.outcome)
+    try await sandbox.run(programs, limits: limitsNow).map(\.outcome)
   }
 }

@@ -31,6 +31,11 @@ extension CodeSearch {
       // The model is asked once for each place where samples stand.
       let places = Self.places(riders)
       guard !places.isEmpty else { break }
+      if bench.isLate() {
+        for index in riders.indices where riders[index].draft.ending == nil { riders[index].draft.end(.tokens) }
+        for (_, sequence) in held.sorted(by: { $0.key < $1.key }) { try await bench.giveBack(sequence) }
+        break
+      }
       var reading: [(sequence: SequenceID, tokens: [TokenID])] = []
       var steps: [TokenStep] = []
       for place in places {

@@ -76,6 +76,8 @@ package final class CodeSearch {
   ///
   /// - Throws: ``GenerationError``, `SandboxError`, or `CancellationError`; the bench has then to be closed.
   package func run() async throws -> CodeResult {
+    bench.isLate = { [clock, began, settings] in clock() - began >= settings.budgetSeconds }
+    defer { bench.isLate = { false } }
     var tests = task.tests
     var isDerived = false
     if tests.isEmpty, settings.extensions.derivesTests, let function = task.entryPoint {
@@ -126,7 +128,7 @@ package final class CodeSearch {
 
   var exhausted: CodeResult.Ending? {
     if allowance <= 0 { return .tokens }
-    return clock() - began >= settings.budgetSeconds ? .seconds : nil
+    return bench.isLate() ? .seconds : nil
   }
 
   func tell(_ event: CodeEvent) async { await report(event) }
@@ -147,7 +149,7 @@ package final class CodeSearch {
     let known = assessor.candidates.count
     let candidates = try await assessor.assess(entries)
     var fresh = Array(assessor.candidates[known...])
-    if settings.extensions.repairs, assessor.hasTests, !fresh.contains(where: \.passes) {
+    if settings.extensions.repairs, assessor.hasTests, !bench.isLate(), !fresh.contains(where: \.passes) {
       let repairs = fresh.flatMap { candidate in
         (candidate.runs.first.map {
           RuleRepair.mild(
@@ -215,7 +217,7 @@ package final class CodeSearch {
       $0.score != $1.score ? $0.score > $1.score : $0.id < $1.id
     }
     var isFound = false
-    for candidate in nearest.prefix(6) where candidate.score > 0.25 {
+    for candidate in nearest.prefix(6) where candidate.score > 0.25 && !bench.isLate() {
       let programs = BoldRepair.variants(candidate.source).map { (source: $0, parent: candidate) }
       let repaired = try await assessor.assess(repairs: programs)
       for passing in repaired where passing.passes {

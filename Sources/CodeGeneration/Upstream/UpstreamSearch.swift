@@ -17,6 +17,10 @@ package final class UpstreamSearch {
   private var generated = 0
   private var read = 0
   private var attempts = 0
+  private var began = 0.0
+
+  /// Whether the time is over.
+  private var isLate: Bool { clock() - began >= settings.budgetSeconds }
 
   /// Tokens that may still be generated.
   private var left: Int { settings.budgetTokens - generated }
@@ -47,7 +51,7 @@ package final class UpstreamSearch {
   ///
   /// - Throws: ``GenerationError``, `SandboxError`, or `CancellationError`.
   package func run() async throws -> CodeResult {
-    let began = clock()
+    began = clock()
     var tests = task.tests
     if tests.isEmpty, settings.extensions.derivesTests, let function = task.entryPoint {
       tests = DocstringTests.find(in: task.opening + "\n" + task.instruction, function: function)
@@ -60,7 +64,7 @@ package final class UpstreamSearch {
         ending = .passed
       } else if generated >= settings.budgetTokens {
         ending = .tokens
-      } else if clock() - began >= settings.budgetSeconds {
+      } else if isLate {
         ending = .seconds
       }
     }
@@ -131,7 +135,7 @@ package final class UpstreamSearch {
       return answer.text.hasPrefix("```") || (answer.text.isEmpty && answer.isDone) ? nil : answer.text + "\n"
     }
     var line = ""
-    for _ in 0..<Self.lineTokens where left >= 2 {
+    for _ in 0..<Self.lineTokens where left >= 2 && !isLate {
       let plain = try await ask(prompt("") + code + line, tokens: 1, temperature: 0, logprobs: Self.alternatives)
       let traced = try await ask(prompt(signal) + code + line, tokens: 1, temperature: 0, logprobs: Self.alternatives)
       guard let token = Self.guided(plain.alternatives, traced.alternatives, gamma) else { break }
@@ -168,7 +172,7 @@ package final class UpstreamSearch {
       attempt == nil ? (index == 0 ? 0 : settings.firstTemperature) : settings.temperatures.first ?? 0.75
     }
     var answers: [Answer] = []
-    for temperature in temperatures where left > 0 {
+    for temperature in temperatures where left > 0 && !isLate {
       answers.append(
         try await ask(text, tokens: min(settings.programTokens, left), temperature: temperature, stop: ["```"]))
     }
@@ -209,7 +213,18 @@ package final class UpstreamSearch {
     request.stopSequences = stop
     request.logprobs = logprobs
     var answer = Answer()
-    for try await event in try await provider.generate(request) {
+    do {
+      try await take(provider.generate(request), into: &answer)
+    } catch let error as GenerationError {
+      // Where the search's time is over, the answer was given up on purpose: what has come of it counts.
+      try Task.checkCancellation()
+      guard isLate else { throw error }
+    }
+    return answer
+  }
+
+  private func take(_ events: GenerationStream, into answer: inout Answer) async throws {
+    for try await event in events {
       switch event {
       case .text(let piece):
         answer.text += piece.text
@@ -226,6 +241,5 @@ package final class UpstreamSearch {
       default: break
       }
     }
-    return answer
   }
 }

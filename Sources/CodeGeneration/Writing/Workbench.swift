@@ -14,6 +14,8 @@ package final class Workbench {
   private static let mostShelved = 3
   /// Tokens that were chosen; the measure of every budget.
   package private(set) var generated = 0
+  /// Whether the time for writing is over; what is being written then ends as it does at the end of the tokens.
+  var isLate: () -> Bool = { false }
   /// Tokens that were only read: prompts, signals, beginnings taken up again.
   package private(set) var read = 0
   /// Rows that the model was given, and the calls in which it was.
@@ -172,6 +174,10 @@ package final class Workbench {
   ) async throws(GenerationError) {
     var left = allowance
     while true {
+      if isLate() {
+        for strand in strands where !strand.isOver { strand.draft.end(.tokens) }
+        return
+      }
       var steps: [TokenStep] = []
       var owners: [(strand: Int, steps: Range<Int>)] = []
       let waiting = strands.count { !$0.isOver }

@@ -56,6 +56,7 @@ actor CodeService {
     report: @escaping @Sendable (Event) async -> Void
   ) async throws(GenerationError) -> CodeResult {
     let sandbox = try await openSandbox()
+    try await Self.refuseBroken(request.task, sandbox)
     var model = model
     var entry: CodeAccount.Entry?
     if await isLocal(model) {
@@ -94,6 +95,32 @@ actor CodeService {
     }
   }
 
+  /// Whether each of these is Python.
+  nonisolated func parses(_ sources: [String]) async throws(GenerationError) -> [Bool] {
+    let sandbox = try await openSandbox()
+    do {
+      return try await sandbox.parses(sources)
+    } catch {
+      throw Self.translated(error)
+    }
+  }
+
+  /// A test that is not Python can never pass: the request is refused before anything is spent on it.
+  private static func refuseBroken(_ task: CodeTask, _ sandbox: Sandbox) async throws(GenerationError) {
+    let parts = task.tests.enumerated().map { ("tests", "test \($0 + 1)", $1) } + [("setup", "the setup", task.setup)]
+    do {
+      let isPython = try await sandbox.parses(parts.map(\.2))
+      if let (name, place, text) = zip(parts, isPython).first(where: { !$1 })?.0 {
+        let line = text.split(separator: "\n").first ?? ""
+        throw GenerationError(
+          .invalidRequest(parameter: name),
+          "\(place) is not Python: `\(line.prefix(200))`; expected a statement such as `assert f(1) == 2`")
+      }
+    } catch {
+      throw translated(error)
+    }
+  }
+
   private nonisolated func isLocal(_ model: String) async -> Bool {
     await engine.models().contains { $0.name == model || $0.aliases.contains(model) }
   }
@@ -114,7 +141,7 @@ actor CodeService {
     let bench = try await Workbench(tokens, sequences: request.settings.sequences, context: context)
     let start = ContinuousClock.now
     let search = CodeSearch(
-      request.task, settings: request.settings, bench: bench, runner: SandboxRunner(sandbox),
+      request.task, settings: request.settings, bench: bench, runner: runner(sandbox, request.settings, start),
       clock: { (ContinuousClock.now - start) / .seconds(1) }, report: { await report(.search($0)) })
     do {
       let result = try await search.run()
@@ -136,11 +163,23 @@ actor CodeService {
     let start = ContinuousClock.now
     var context = context
     context.calls = RequestCalls()
+    let end = start + .seconds(request.settings.budgetSeconds)
+    context.deadline = min(context.deadline ?? end, end)
     return try await UpstreamSearch(
       request.task, settings: request.settings, provider: provider, model: model, context: context,
-      runner: SandboxRunner(sandbox), clock: { (ContinuousClock.now - start) / .seconds(1) },
+      runner: runner(sandbox, request.settings, start), clock: { (ContinuousClock.now - start) / .seconds(1) },
       report: { await report(.search($0)) }
     ).run()
+  }
+
+  /// The sandbox for a search that has begun: its runs get shorter where the search's time is nearly over.
+  private static func runner(
+    _ sandbox: Sandbox, _ settings: CodeSettings, _ start: ContinuousClock.Instant
+  ) -> SandboxRunner {
+    var runner = SandboxRunner(sandbox)
+    let budget = settings.budgetSeconds
+    runner.secondsLeft = { budget - (ContinuousClock.now - start) / .seconds(1) }
+    return runner
   }
 
   private static func translated(_ error: any Error) -> GenerationError {
