@@ -69,6 +69,35 @@ import Testing
     #expect(!result.passes)
   }
 
+  @Test(arguments: [3.0, 40, 200]) func theSecondsAreKeptToTheStep(_ seconds: Double) async throws {
+    // Each look at the clock takes a second.
+    let model = ToyModel([.init(text: Self.wrong, plain: 5, traced: 5)], noise: 6)
+    var settings = CodeSettings()
+    settings.budgetSeconds = seconds
+    settings.budgetTokens = 100_000
+    let bench = try await Workbench(model, sequences: settings.sequences, context: RequestContext(requestID: "test"))
+    let free = bench.freeSequences
+    var now = 0.0
+    let result = try await CodeSearch(
+      Self.task, settings: settings, bench: bench, runner: Self.runner,
+      clock: {
+        now += 1
+        return now
+      }
+    ).run()
+    #expect(result.ending == .seconds)
+    #expect(!result.passes)
+    // Ending takes some looks, too: assessing what there is, closing attempts, telling of it.
+    #expect(now < seconds + 25)
+    #expect(bench.freeSequences >= free - settings.styles.count)
+  }
+
+  @Test func aCallThatNeedsNamesOfItsTestDoesNotSpeakAgainstAProgram() async throws {
+    let runner = ToyRunner(values: [("a + b", "6")], unknownNames: true)
+    let result = try await search(ToyModel([.init(text: Self.right, plain: 5, traced: 5)]), runner: runner)
+    #expect(result.passes)
+  }
+
   @Test func theSameSeedGivesTheSameSearch() async throws {
     let model = ToyModel([.init(text: Self.wrong, plain: 3, traced: 3)], noise: 8)
     var runs: [[CodeEvent]] = []

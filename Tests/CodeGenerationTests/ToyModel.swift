@@ -102,6 +102,8 @@ struct ToyRunner: CodeRunner {
   var usual = "f(2, 4)"
   /// What a program has to return to pass.
   var wanted = "6"
+  /// The test's call by itself fails, because it needs names that only the test has.
+  var unknownNames = false
 
   func canonicalise(_ sources: [String]) async throws -> [String?] {
     sources.map { source in
@@ -119,6 +121,11 @@ struct ToyRunner: CodeRunner {
       guard var value = value(of: program.source) else {
         return TracedRun(
           outcome: .exception(type: "NameError", message: "name 'nothing' is not defined", line: 2), trace: .init())
+      }
+      if unknownNames {
+        let line = program.source.split(separator: "\n", omittingEmptySubsequences: false).count
+        return TracedRun(
+          outcome: .exception(type: "NameError", message: "name 'x' is not defined", line: line), trace: .init())
       }
       // The call stands in the last line.
       if let call = program.source.split(separator: "\n").last, call != usual,

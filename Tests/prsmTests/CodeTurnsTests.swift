@@ -83,6 +83,56 @@ import Testing
     #expect(task.entryPoint == "double")
   }
 
+  @Test func testsOfAPromptMayStandInListsQuotesAndSeveralLines() {
+    let task = PromptTask.read(
+      "Double a number.\n- `assert double(2) == 4`\n2. assert double([1,\n  2]) == [2, 4]\n```python\nassert double('(') == '(('\n```\n"
+        + "assert that it is fast\nassert double(0 == 0\nThanks", besides: ["assert that it is fast"])
+    #expect(
+      task.tests == ["assert double(2) == 4", "assert double([1,\n  2]) == [2, 4]", "assert double('(') == '(('"])
+    #expect(task.instruction.hasSuffix("assert that it is fast\nassert double(0 == 0\nThanks"))
+  }
+
+  @Test func aTestFileMayHaveImportsConstantsAndFunctions() {
+    let text = """
+      \u{FEFF}import math
+      from collections import (
+        Counter)
+      LIMIT = [1,
+
+        2]
+      def near(a, b):
+          return abs(a - b) < 1
+
+      assert f('(') == 1  # (
+      assert f(\"\"\"a
+      # no comment
+
+      b\"\"\") == LIMIT
+      assert f(1) \\
+        == 2
+      try:
+          f(-1)
+      except ValueError:
+          pass
+      else:
+          assert False
+
+      def test_more():
+          assert near(f(2), 2)
+      def check(candidate):
+          assert candidate(3) == 3
+      check(f)
+      """
+    let file = TestFile.read(text)
+    #expect(file.tests.count == 6)
+    #expect(file.tests[1] == "assert f(\"\"\"a\n# no comment\n\nb\"\"\") == LIMIT")
+    #expect(file.tests[3].hasSuffix("else:\n    assert False"))
+    #expect(file.tests[4].hasSuffix("\ntest_more()"))
+    #expect(file.tests[5] == "check(f)")
+    #expect(file.setup.hasPrefix("import math\nfrom collections import (\n  Counter)\nLIMIT = [1,\n\n  2]\ndef near"))
+    #expect(TestFile.read("assert f(1) == 1\r\nassert f(2) == 2\r\n").tests.count == 2)
+  }
+
   @Test func aTestFileIsReadByStatements() {
     let text =
       "# tests\nassert f(1,\n  2) == 3\n\nfor x in range(2):\n    assert f(x, x) == 2 * x\nassert f(0, 0) == 0\n"

@@ -122,7 +122,7 @@ final class Assessor {
     }
     // A run that did not end well cannot pass; a program would only hurt itself by pretending so.
     let promising = judged.indices.filter { index in
-      hasTests && judged[index].runs.allSatisfy { $0.outcome == .completed }
+      hasTests && judged[index].runs.allSatisfy { $0.outcome == .completed || Self.cannotStandAlone($0, judged[index]) }
     }
     let outcomes = try await runner.judge(promising.map { program(judged[$0].source, task.deciding ?? tests) })
     executions += promising.count
@@ -136,6 +136,13 @@ final class Assessor {
       known[candidate.source] = numbered.id
       candidates.append(numbered)
     }
+  }
+
+  /// Whether a run failed because the test's call needs names of the test itself, such as a loop's variable. That says
+  /// nothing about the program.
+  private static func cannotStandAlone(_ run: TracedRun, _ candidate: Candidate) -> Bool {
+    guard case .exception("NameError", _, let line) = run.outcome else { return false }
+    return line > candidate.source.split(separator: "\n", omittingEmptySubsequences: false).count
   }
 
   private func program(_ source: String, _ tests: [String]) -> SandboxProgram {

@@ -198,7 +198,12 @@ extension CodeRequest {
     }
     if let values = try numbers("gammas", 0...10) { request.settings.gammas = values.map { Float($0) } }
     if let values = try numbers("temperatures", 0.05...2) { request.settings.temperatures = values.map { Float($0) } }
-    if let values = try numbers("horizons", 1...64) { request.settings.horizons = values.map { Int($0) } }
+    if let values = try numbers("horizons", 1...64) {
+      guard values.allSatisfy({ $0 == $0.rounded() }) else {
+        throw .invalid("horizons", "Invalid 'horizons': expected whole numbers from 1 to 64.")
+      }
+      request.settings.horizons = values.map { Int($0) }
+    }
     if let count = try members.integer("candidates", in: 1...8) { request.settings.candidates = count }
     if let count = try members.integer("attempts", in: 1...4) { request.settings.attempts = count }
     if let count = try members.integer("first_wave", in: 1...16) { request.settings.firstWave = count }

@@ -35,7 +35,20 @@ struct CodeProvider: ModelProvider {
     guard request.tools.isEmpty else {
       throw GenerationError(.invalidRequest(parameter: "tools"), "\(request.model) writes programs and calls no tools")
     }
-    var code = CodeRequest(task: PromptTask.read(last.text))
+    guard request.responseFormat == .text else {
+      throw GenerationError(
+        .invalidRequest(parameter: "response_format"), "\(request.model) writes programs and keeps to no other format")
+    }
+    var wanted = PromptTask.read(last.text)
+    if !wanted.tests.isEmpty {
+      let isPython = try await service.parses(wanted.tests)
+      let prose = Set(zip(wanted.tests, isPython).filter { !$1 }.map(\.0))
+      if !prose.isEmpty { wanted = PromptTask.read(last.text, besides: prose) }
+    }
+    guard !wanted.instruction.isEmpty || !wanted.tests.isEmpty else {
+      throw GenerationError(.invalidRequest(parameter: "messages"), "the last message does not say what is wanted")
+    }
+    var code = CodeRequest(task: wanted)
     if let limit = request.maximumOutputTokens { code.settings.programTokens = min(code.settings.programTokens, limit) }
     if let seed = request.sampling.seed { code.settings.seed = seed }
     let context = request.context
@@ -44,12 +57,12 @@ struct CodeProvider: ModelProvider {
         code.settings.budgetSeconds, max(1, (deadline - ContinuousClock.now) / .seconds(1)))
     }
     let (stream, continuation) = GenerationStream.make()
-    let wanted = code
+    let asked = code
     // The bridge from a search to a stream of events: cancelled when nobody reads any more.
     let task = Task {
       do throws(GenerationError) {
         continuation.yield(.started(GenerationStart(model: request.model, provider: "prsm")))
-        let result = try await service.generate(wanted, model: model.name, context: context) { _ in }
+        let result = try await service.generate(asked, model: model.name, context: context) { _ in }
         _ = await continuation.send(.text(TextPiece(Self.answer(result))))
         continuation.yield(
           .finished(
@@ -82,20 +95,58 @@ struct CodeProvider: ModelProvider {
 
 /// A task with the tests that stand among its words.
 enum PromptTask {
-  /// Lines that begin with `assert` are tests, wherever they stand; the rest is the task.
-  static func read(_ text: String) -> CodeTask {
+  /// Statements that begin with `assert` are tests, wherever they stand: in code, in a list, in back quotes, over several
+  /// lines. The rest is the task.
+  ///
+  /// - Parameter besides: what only looks like a test.
+  static func read(_ text: String, besides prose: Set<String> = []) -> CodeTask {
     var tests: [String] = []
     var words: [String] = []
-    for line in text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) {
-      let trimmed = PythonText.trim(line)
-      if trimmed.hasPrefix("assert ") || trimmed.hasPrefix("assert(") {
-        tests.append(trimmed)
-      } else if !trimmed.hasPrefix("```") {
-        words.append(line)
+    let lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }.map(String.init)
+    var next = 0
+    while next < lines.count {
+      let line = lines[next]
+      next += 1
+      guard let (test, more) = statement(line, lines[next...]), !prose.contains(test) else {
+        if !PythonText.trim(line).hasPrefix("```") { words.append(line) }
+        continue
       }
+      next += more
+      if !tests.contains(test) { tests.append(test) }
     }
     let instruction = PythonText.trim(words.joined(separator: "\n"))
     let function = PythonText.definedFunctions(in: text).last ?? DocstringTests.function(in: instruction)
     return CodeTask(instruction: instruction, tests: tests, entryPoint: tests.isEmpty ? function : nil)
+  }
+
+  /// The most lines of one test.
+  private static let mostLines = 64
+
+  /// The test that begins in a line, and how many of the lines that follow belong to it; nil where none begins, or where it
+  /// does not end.
+  private static func statement(_ line: String, _ rest: ArraySlice<String>) -> (test: String, more: Int)? {
+    let mark = #/^\s*(?:[-*•]|\d+[.)])?\s*(`*)(assert[ (].*)$/#
+    guard let match = line.firstMatch(of: mark) else { return nil }
+    var test = PythonText.trim(String(match.output.2))
+    if !match.output.1.isEmpty, let close = test.lastIndex(of: "`") {
+      test = PythonText.trim(String(test[..<close])).trimmingBackquotes
+    }
+    var brackets = OpenBrackets()
+    brackets.read(test)
+    var more = 0
+    for line in rest.prefix(mostLines) where brackets.isOpen {
+      brackets.read(line)
+      test += "\n" + line
+      more += 1
+    }
+    return brackets.isOpen ? nil : (test, more)
+  }
+}
+
+extension String {
+  fileprivate var trimmingBackquotes: String {
+    var text = self[...]
+    while text.last == "`" { text.removeLast() }
+    return String(text)
   }
 }

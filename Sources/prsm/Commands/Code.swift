@@ -25,7 +25,10 @@ struct Code: AsyncParsableCommand {
   @Option(help: "Python that asserts what the program does. May be given several times.")
   var test: [String] = []
 
-  @Option(help: ArgumentHelp("A file of such statements, one a line.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "A file of such statements, or of functions test…(), with the imports and constants that they need.",
+      valueName: "file"))
   var testFile: String?
 
   @Option(help: ArgumentHelp("Where the program is written.", valueName: "file"))
@@ -58,6 +61,7 @@ struct Code: AsyncParsableCommand {
       return
     }
     let request = CodeRequest(task: try readTask(), settings: search.settings)
+    try checkTarget()
     let source = try await CodeSource.open(node, model: model)
     do {
       let answer = try await Self.generate(request, from: source, quiet: output.isJSON)
@@ -102,19 +106,34 @@ struct Code: AsyncParsableCommand {
     guard !text.trimmingCharacters(in: .whitespacesAndNewlines).isEmpty else {
       throw .usage("the task is empty; expected what the program is to do")
     }
-    return CodeTask(instruction: text, tests: test + (try fileTests()))
+    let file = try fileTests()
+    return CodeTask(instruction: text, tests: test + file.tests, setup: file.setup)
   }
 
-  private func fileTests() throws(CommandFailure) -> [String] {
-    guard let testFile else { return [] }
+  private func fileTests() throws(CommandFailure) -> (tests: [String], setup: String) {
+    guard let testFile else { return ([], "") }
     guard let data = FileManager.default.contents(atPath: FilePath.expandingHome(testFile)),
       let text = String(validating: data, as: UTF8.self)
     else { throw .usage("\(testFile) cannot be read as UTF-8 text; check the path and its permissions") }
-    let tests = TestFile.statements(in: text)
-    guard !tests.isEmpty else {
-      throw .usage("\(testFile) has no statements; expected lines such as `assert f(1) == 2`")
+    let file = TestFile.read(text)
+    guard !file.tests.isEmpty else {
+      throw .usage("\(testFile) has no tests; expected lines such as `assert f(1) == 2`")
     }
-    return tests
+    return file
+  }
+
+  /// A search may take minutes: what cannot be written is said before it begins.
+  private func checkTarget() throws(CommandFailure) {
+    guard let into else { return }
+    let url = URL(fileURLWithPath: FilePath.expandingHome(into))
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), isFolder.boolValue {
+      throw .usage("--into \(into): this is a folder; expected a file")
+    }
+    let folder = url.deletingLastPathComponent().path
+    guard FileManager.default.isWritableFile(atPath: folder) else {
+      throw .usage("--into \(into): nothing can be written into \(folder); check the path and its permissions")
+    }
   }
 
   private func finish(_ answer: JSONValue, _ model: String) throws {
@@ -123,6 +142,8 @@ struct Code: AsyncParsableCommand {
       do {
         try Data((program + "\n").utf8).write(to: URL(fileURLWithPath: FilePath.expandingHome(into)), options: .atomic)
       } catch {
+        // What was found is not lost.
+        if !output.isJSON { Output.line(program) }
         throw CommandFailure.unavailable("\(into) cannot be written: \(DataFolder.reason(error))")
       }
     }
@@ -161,25 +182,5 @@ struct Code: AsyncParsableCommand {
       style.dim(
         "\(cost?["generated_tokens"]?.integer ?? 0) tokens generated, \(cost?["programs"]?.integer ?? 0) programs run "
           + "(\(cost?["executions"]?.integer ?? 0) executions), \(Decimals.text(cost?["seconds"]?.double ?? 0, 1)) s"))
-  }
-}
-
-/// A file of tests.
-enum TestFile {
-  /// Statements that begin at the left margin, each with the indented or bracketed lines that belong to it.
-  static func statements(in text: String) -> [String] {
-    var statements: [String] = []
-    var depth = 0
-    for line in text.split(whereSeparator: \.isNewline).map(String.init) {
-      let trimmed = line.trimmingCharacters(in: .whitespaces)
-      if trimmed.isEmpty || trimmed.hasPrefix("#") { continue }
-      if (depth > 0 || line.first?.isWhitespace == true), !statements.isEmpty {
-        statements[statements.count - 1] += "\n" + line
-      } else {
-        statements.append(trimmed)
-      }
-      depth += line.count { "([{".contains($0) } - line.count { ")]}".contains($0) }
-    }
-    return statements
   }
 }
