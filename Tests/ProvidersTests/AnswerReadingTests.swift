@@ -125,6 +125,7 @@ import Testing
 
   @Test(arguments: [
     (#"{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}"#, false),
+    (#"{"prompt_tokens":1073741824,"completion_tokens":1073741824,"total_tokens":2147483648}"#, false),
     (#"{"prompt_tokens":3,"completion_tokens":2}"#, true),
     (#"{"prompt_tokens":3,"completion_tokens":2,"total_tokens":9}"#, true),
   ])

@@ -173,7 +173,8 @@ struct AnswerScan {
       }
       if scanner.equals(name, "total_tokens") {
         seen |= 4
-        return Self.count(&scanner, &total)
+        total = scanner.integer() ?? -1
+        return total >= 0
       }
       if scanner.equals(name, "prompt_tokens_details") {
         return Self.detail(&scanner, "cached_tokens", &found.cachedPromptTokens)
