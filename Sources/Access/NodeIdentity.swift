@@ -64,7 +64,7 @@ package struct NodeIdentity: Sendable {
 
   /// The identity that lies in a data folder; made there where there is none.
   ///
-  /// Processes that do this at the same time end up with the same one.
+  /// Processes and tasks that do this at the same time end up with the same one.
   ///
   /// - Throws: ``AccessError`` of kind `identity` where the file cannot be read or written, or holds something else.
   package static func loadOrCreate(in folder: String) throws(AccessError) -> NodeIdentity {
@@ -72,9 +72,10 @@ package struct NodeIdentity: Sendable {
     if let found = try load(path) { return found }
     let made = NodeIdentity()
     let bytes = mark + made.secret + made.publicKey.data
-    let beside = path + ".\(ProcessInfo.processInfo.processIdentifier).new"
+    // A name that no other process or task has, also where several containers share the folder.
+    let beside = path + ".\(UUID().uuidString).new"
     defer { unlink(beside) }
-    let descriptor = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    let descriptor = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw fault("make", beside) }
     let isWritten = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) } == bytes.count
     let isSynced = isWritten && fsync(descriptor) == 0
