@@ -116,10 +116,13 @@ import Testing
   @Test(arguments: [
     ("you sent Bearer sk-secret-1234!", "you sent Bearer [key]!"), ("sk-secret-1234sk-secret-1234", "[key][key]"),
     ("it begins: Bearer sk-secret", "it begins: Bearer [key]"), ("other-key-9 of sk", "[key] of sk"),
-    ("plain", "plain"),
+    ("plain", "plain"), ("sk-secret-1234-longer, sk-secret-1234", "[key], [key]"),
+    ("`ollama` refused: ollama, sk-secret-1234", "`ollama` refused: [key], [key]"),
+    ("nothing is heard of `ollama`", "nothing is heard of `ollama`"),
   ])
   func keysThatAnUpstreamSendsBackAreNotTold(message: String, expected: String) {
-    let error = GenerationError(.unavailable, message).hiding(["sk-secret-1234", "other-key-9", ""])
+    let keys = ["sk-secret-1234", "sk-secret-1234-longer", "other-key-9", "ollama", ""]
+    let error = GenerationError(.unavailable, message).hiding(keys, of: "ollama")
     #expect(error.message == expected)
   }
 

@@ -199,7 +199,7 @@ final class UpstreamPassage: Passage {
 
   private func failed(_ error: GenerationError) {
     guard !isOver, let attempt else { return }
-    let error = error.hiding(pool.endpoints[upstream].apiKeys)
+    let error = error.hiding(pool.endpoints[upstream].apiKeys, of: pool.endpoints[upstream].name)
     let connection = connection
     self.connection = nil
     self.attempt = nil

@@ -276,7 +276,7 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
     guard let (isDelivered, hasBegun, task, timer, stream, held) = ending else { return }
     timer?.cancel()
     held?.succeed()
-    let error = error?.hiding(endpoint.apiKeys)
+    let error = error?.hiding(endpoint.apiKeys, of: endpoint.name)
     if breaksOff { task?.fail(reason: HTTPClientError.cancelled) }
     if let error { stream?.finish(throwing: error) }
     if let error, error.kind != .cancelled, !isDelivered {
