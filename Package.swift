@@ -24,6 +24,7 @@ let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummi
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
 let package = Package(
@@ -85,7 +86,8 @@ let package = Package(
     ),
     .target(name: "LlamaEngine", dependencies: ["CLlama", "ModelInterface"], swiftSettings: house + llamaHeaders),
     .target(
-      name: "Metering", dependencies: ["ModelInterface", "Postgres", "Storage", crypto, grdb], swiftSettings: house),
+      name: "Metering", dependencies: ["ModelInterface", "Postgres", "Storage", crypto, grdb, sqlite],
+      swiftSettings: house),
     .target(name: "ModelCatalog", dependencies: [crypto], swiftSettings: house),
     .target(
       name: "Content",

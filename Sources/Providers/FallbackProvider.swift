@@ -10,6 +10,8 @@ package struct FallbackProvider: ModelProvider {
   package static let limit = 8
 
   let provider: any ModelProvider
+  /// The same, where it passes requests on.
+  let passing: (any PassThroughProvider)?
   private let report: @Sendable (GenerationRequest, String, GenerationError) -> Void
 
   /// A provider that answers for every model by its name.
@@ -22,6 +24,7 @@ package struct FallbackProvider: ModelProvider {
     }
   ) {
     self.provider = provider
+    passing = provider as? any PassThroughProvider
     self.report = report
   }
 

@@ -3,6 +3,8 @@ package import ModelInterface
 /// Several providers behind one door: each request goes to the provider of the model that it names.
 package struct ModelDirectory: ModelProvider {
   private let providers: [any ModelProvider]
+  /// Those that pass requests on, at the same positions.
+  private let passing: [(any PassThroughProvider)?]
   /// The provider of a model by its position, where that is known without a look at all lists.
   private let owner: @Sendable (String) -> Int?
   /// Asked for models that nobody lists.
@@ -19,6 +21,7 @@ package struct ModelDirectory: ModelProvider {
     fallback: (any ModelProvider)? = nil
   ) {
     self.providers = providers
+    passing = providers.map { $0 as? any PassThroughProvider }
     self.owner = owner
     self.fallback = fallback
   }
@@ -40,9 +43,10 @@ package struct ModelDirectory: ModelProvider {
     try await provider(of: request.model).embed(request)
   }
 
-  /// The provider of a model that is known in advance.
-  func knownProvider(of model: String) -> (any ModelProvider)? {
-    owner(model).flatMap { providers.indices.contains($0) ? providers[$0] : nil }
+  /// The provider of a model, where it is known in advance and passes requests on.
+  func passingProvider(of model: String) -> (any PassThroughProvider)? {
+    guard let index = owner(model), passing.indices.contains(index) else { return nil }
+    return passing[index]
   }
 
   private func provider(of model: String) async throws(GenerationError) -> any ModelProvider {

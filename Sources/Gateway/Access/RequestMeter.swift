@@ -9,6 +9,13 @@ package protocol RequestMeter: Sendable {
   /// - Throws: as ``reserve(_:)`` does.
   func reserveNow(_ work: MeteredWork) throws(GenerationError) -> (any MeterReservation)?
 
+  /// ``reserveNow(_:)`` for a generation of which nothing but its size has to be known, as long as nobody asks for all of it.
+  ///
+  /// - Parameter whole: makes the request itself.
+  func reserveNow(
+    _ size: GenerationSize, for principal: Principal, whole: () -> GenerationRequest
+  ) throws(GenerationError) -> (any MeterReservation)?
+
   /// Sets aside what the work may cost.
   ///
   /// - Throws: ``GenerationError`` of kind `budgetExceeded` or `overloaded` where it may not run.
@@ -18,6 +25,42 @@ package protocol RequestMeter: Sendable {
 extension RequestMeter {
   /// Always has to wait.
   package func reserveNow(_ work: MeteredWork) throws(GenerationError) -> (any MeterReservation)? { nil }
+
+  /// Asks for all of it.
+  package func reserveNow(
+    _ size: GenerationSize, for principal: Principal, whole: () -> GenerationRequest
+  ) throws(GenerationError) -> (any MeterReservation)? {
+    try reserveNow(MeteredWork(kind: .generation(whole()), principal: principal))
+  }
+}
+
+/// What decides on the price of a generation whose messages are plain texts, without tools or format.
+package struct GenerationSize: Sendable {
+  /// The model, by the name that the client used.
+  package var model: String
+  /// How many messages there are.
+  package var messages: Int
+  /// The bytes of UTF-8 of their texts and names.
+  package var bytes: Int
+  /// The most tokens of answer; nil where the request does not say.
+  package var maximumOutputTokens: Int?
+  /// Whether the same request would have the same answer.
+  package var isDeterministic: Bool
+  /// Who asks, until when, and under which identifiers.
+  package var context: RequestContext
+
+  /// A size.
+  package init(
+    model: String, messages: Int, bytes: Int, maximumOutputTokens: Int?, isDeterministic: Bool,
+    context: RequestContext
+  ) {
+    self.model = model
+    self.messages = messages
+    self.bytes = bytes
+    self.isDeterministic = isDeterministic
+    self.maximumOutputTokens = maximumOutputTokens
+    self.context = context
+  }
 }
 
 /// What was set aside for one piece of work.

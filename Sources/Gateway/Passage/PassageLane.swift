@@ -36,16 +36,30 @@ struct PassageLane: Sendable {
   }
 
   /// Everything that is decided on before a request begins.
-  struct Admitted {
-    var chat: PlainChat
-    var context: RequestContext
-    var principal: Principal
-    var trace: TraceContext?
-    var span: TraceContext?
+  final class Admitted {
+    let chat: PlainChat
+    let context: RequestContext
+    let principal: Principal
+    let trace: TraceContext?
+    let span: TraceContext?
     /// Nil where the answer is known.
-    var passage: (any Passage)?
-    var reservation: any MeterReservation
-    var admission: Admission
+    let passage: (any Passage)?
+    let reservation: any MeterReservation
+    let admission: Admission
+
+    init(
+      chat: PlainChat, context: RequestContext, principal: Principal, trace: TraceContext?, span: TraceContext?,
+      passage: (any Passage)?, reservation: any MeterReservation, admission: Admission
+    ) {
+      self.chat = chat
+      self.context = context
+      self.principal = principal
+      self.trace = trace
+      self.span = span
+      self.passage = passage
+      self.reservation = reservation
+      self.admission = admission
+    }
   }
 
   /// Lets a request in; nil where it has to go the long way, and then nothing has been begun for it.
@@ -74,24 +88,38 @@ struct PassageLane: Sendable {
       addedLimit: chat.maximumOutputTokens == nil ? requests.outputTokens : nil, context: context)
     // Names that stand for a choice are no model's, and go the long way.
     guard var passage = provider.passage(for: request) else { return nil }
-    var generation = chat.generation(body, model: model, context: context)
-    if generation.maximumOutputTokens == nil { generation.maximumOutputTokens = requests.outputTokens }
-    let work = MeteredWork(kind: .generation(generation), principal: principal)
     // Whoever is refused is refused again on the long way, which says why.
-    guard let reservation = try? meter.reserveNow(work) else { return nil }
+    guard let reservation = try? reserve(chat, body, model, principal, context) else { return nil }
     let admission = reservation.admission
-    var admitted = Admitted(
-      chat: chat, context: context, principal: principal, trace: trace, span: span, passage: nil,
-      reservation: reservation, admission: admission)
-    if admission.answer != nil { return admitted }
-    if let other = admission.model, other != model {
-      request.model = other
-      guard let changed = provider.passage(for: request) else { return giveBack(reservation) }
-      passage = changed
+    if admission.answer == nil {
+      if let other = admission.model, other != model {
+        request.model = other
+        guard let changed = provider.passage(for: request) else { return giveBack(reservation) }
+        passage = changed
+      }
+      guard admission.fallbacks.isEmpty else { return giveBack(reservation) }
     }
-    guard admission.fallbacks.isEmpty else { return giveBack(reservation) }
-    admitted.passage = passage
-    return admitted
+    return Admitted(
+      chat: chat, context: context, principal: principal, trace: trace, span: span,
+      passage: admission.answer == nil ? passage : nil, reservation: reservation, admission: admission)
+  }
+
+  private func reserve(
+    _ chat: PlainChat, _ body: UnsafeRawBufferPointer, _ model: String, _ principal: Principal, _ context: RequestContext
+  ) throws(GenerationError) -> (any MeterReservation)? {
+    let limit = chat.maximumOutputTokens ?? requests.outputTokens
+    func whole() -> GenerationRequest {
+      var generation = chat.generation(body, model: model, context: context)
+      generation.maximumOutputTokens = limit
+      return generation
+    }
+    guard let bytes = chat.textBytes else {
+      return try meter.reserveNow(MeteredWork(kind: .generation(whole()), principal: principal))
+    }
+    let size = GenerationSize(
+      model: model, messages: chat.messageCount, bytes: bytes, maximumOutputTokens: limit,
+      isDeterministic: chat.isDeterministic, context: context)
+    return try meter.reserveNow(size, for: principal, whole: whole)
   }
 
   /// What was set aside for a request that has to go the long way after all.

@@ -152,6 +152,23 @@ struct PlainChat {
     return scanner.equals(text, "developer") ? .developer : nil
   }
 
+  /// Whether the same request would have the same answer.
+  var isDeterministic: Bool { sampling.temperature == 0 || sampling.seed != nil }
+
+  /// How many messages there are.
+  var messageCount: Int { messages.count }
+
+  /// The bytes of UTF-8 of the messages' texts and names; nil where they are written with escapes, and so are not as long as
+  /// they stand there.
+  var textBytes: Int? {
+    var bytes = 0
+    for turn in messages {
+      guard turn.content?.hasEscapes != true, turn.name?.hasEscapes != true else { return nil }
+      bytes += (turn.content?.range.count ?? 0) + (turn.name?.range.count ?? 0)
+    }
+    return bytes
+  }
+
   // MARK: in PRSM's words
 
   /// The request as ``ChatRequest`` reads it, for those who decide on it before it is passed on.

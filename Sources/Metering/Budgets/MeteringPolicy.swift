@@ -95,6 +95,9 @@ package struct PromptEstimate: Sendable, Hashable {
     return tokens + count(bytes)
   }
 
+  /// The estimate for so many messages with so many bytes of UTF-8 in their texts and names.
+  package func tokens(messages: Int, bytes: Int) -> Int { tokensPerMessage * (messages + 1) + count(bytes) }
+
   /// The estimate for texts to be embedded.
   package func tokens(_ request: EmbeddingRequest) -> Int {
     var bytes = 0

@@ -30,6 +30,11 @@ package final class AnswerCache: Sendable {
     }
   }
 
+  /// Whether the policy lets a request be answered from the cache whose prompt is nothing but texts.
+  package func covers(textIsDeterministic isDeterministic: Bool) -> Bool {
+    state.withLock { $0.policy.covers(textIsDeterministic: isDeterministic) }
+  }
+
   /// How the cache stands.
   package var statistics: CacheStatistics { state.withLock(\.statistics) }
 

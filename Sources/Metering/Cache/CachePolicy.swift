@@ -36,6 +36,16 @@ package struct CachePolicy: Sendable, Hashable {
     self.similarity = similarity.map { min(max($0, 0), 1) }
   }
 
+  /// Whether a request may be answered from the cache whose prompt is nothing but texts.
+  package func covers(textIsDeterministic isDeterministic: Bool) -> Bool {
+    guard maximumBytes > 0 else { return false }
+    return switch scope {
+    case .none: false
+    case .deterministic: isDeterministic
+    case .all: true
+    }
+  }
+
   /// Whether a request may be answered from the cache. One whose prompt refers to something that may change under it, a
   /// picture on the web, never is.
   package func covers(_ request: GenerationRequest) -> Bool {

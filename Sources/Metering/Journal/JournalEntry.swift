@@ -7,43 +7,56 @@ enum JournalEntry: Sendable {
   /// A reservation turned into these events, which agree with it in everything that is not about the answer.
   case closing(UsageID, [UsageEvent])
 
-  /// The entry as it is written: its length, a checksum, and the content, little-endian.
-  var bytes: [UInt8] {
-    var writer = JournalWriter()
-    switch self {
-    case .reservation(let reservation):
-      writer.append(UInt8(1))
-      writer.append(reservation.id.text)
-      writer.append(reservation.owner)
-      writer.append(reservation.time.microseconds)
-      writer.append(reservation.requestID)
-      writer.append(reservation.account.key)
-      writer.append(reservation.account.user)
-      writer.append(reservation.account.project)
-      writer.append(reservation.account.organization)
-      writer.append(reservation.model)
-      writer.append(Int64(reservation.bound.promptTokens))
-      writer.append(Int64(reservation.bound.completionTokens))
-      writer.append(reservation.cost.pico)
-    case .closing(let id, let events):
-      writer.append(UInt8(2))
-      writer.append(id.text)
-      writer.append(UInt16(clamping: events.count))
-      for event in events.prefix(Int(UInt16.max)) {
-        writer.append(event.id.text)
-        writer.append(event.model)
-        writer.append(event.provider)
-        writer.append(Int64(event.usage.promptTokens))
-        writer.append(Int64(event.usage.cachedPromptTokens))
-        writer.append(Int64(event.usage.completionTokens))
-        writer.append(Int64(event.usage.reasoningTokens))
-        writer.append(event.cost.pico)
-        writer.append(event.outcome.rawValue)
-        writer.append(event.latency)
-        writer.append(UInt8((event.isCacheHit ? 1 : 0) | (event.isExact ? 2 : 0)))
-      }
+  /// The most bytes that a reservation takes.
+  static func maximumSize(of reservation: Reservation) -> Int {
+    let account = reservation.account
+    return JournalFrame.headSize + 96 + reservation.id.size + reservation.owner.utf8.count
+      + reservation.requestID.utf8.count + (account.key?.utf8.count ?? 0) + (account.user?.utf8.count ?? 0)
+      + (account.project?.utf8.count ?? 0) + (account.organization?.utf8.count ?? 0) + reservation.model.utf8.count
+  }
+
+  /// Writes a reservation, little-endian.
+  static func write(_ reservation: Reservation, _ writer: inout JournalWriter) {
+    writer.append(UInt8(1))
+    writer.append(reservation.id)
+    writer.append(reservation.owner)
+    writer.append(reservation.time.microseconds)
+    writer.append(reservation.requestID)
+    writer.append(reservation.account.key)
+    writer.append(reservation.account.user)
+    writer.append(reservation.account.project)
+    writer.append(reservation.account.organization)
+    writer.append(reservation.model)
+    writer.append(Int64(reservation.bound.promptTokens))
+    writer.append(Int64(reservation.bound.completionTokens))
+    writer.append(reservation.cost.pico)
+  }
+
+  /// The most bytes that these events take.
+  static func maximumSize(of id: UsageID, _ events: [UsageEvent]) -> Int {
+    events.reduce(JournalFrame.headSize + 16 + id.size) { size, event in
+      size + 96 + event.id.size + event.model.utf8.count + event.provider.utf8.count
     }
-    return writer.framed
+  }
+
+  /// Writes what a reservation turned into, little-endian.
+  static func write(_ id: UsageID, _ events: [UsageEvent], _ writer: inout JournalWriter) {
+    writer.append(UInt8(2))
+    writer.append(id)
+    writer.append(UInt16(clamping: events.count))
+    for event in events.prefix(Int(UInt16.max)) {
+      writer.append(event.id)
+      writer.append(event.model)
+      writer.append(event.provider)
+      writer.append(Int64(event.usage.promptTokens))
+      writer.append(Int64(event.usage.cachedPromptTokens))
+      writer.append(Int64(event.usage.completionTokens))
+      writer.append(Int64(event.usage.reasoningTokens))
+      writer.append(event.cost.pico)
+      writer.append(event.outcome.rawValue)
+      writer.append(event.latency)
+      writer.append(UInt8((event.isCacheHit ? 1 : 0) | (event.isExact ? 2 : 0)))
+    }
   }
 
   /// Reads the content of an entry; nil where it is none.
@@ -96,25 +109,33 @@ enum JournalEntry: Sendable {
   }
 }
 
-/// Appends values and texts to the bytes of an entry.
+/// Writes the values and texts of one entry into room that was measured for it.
 struct JournalWriter {
-  private var bytes: [UInt8] = Array(repeating: 0, count: JournalFrame.headSize)
+  private let room: UnsafeMutableRawBufferPointer
+  private var size = JournalFrame.headSize
 
-  init() {
-    bytes.reserveCapacity(384)
+  init(_ room: UnsafeMutableRawBufferPointer) {
+    self.room = room
   }
 
-  mutating func append(_ value: some FixedWidthInteger) {
-    withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+  mutating func append(_ value: some FixedWidthInteger & BitwiseCopyable) {
+    room.storeBytes(of: value.littleEndian, toByteOffset: size, as: type(of: value))
+    size += MemoryLayout.size(ofValue: value)
   }
 
   mutating func append(_ text: String) {
-    var text = text
-    text.withUTF8 { utf8 in
-      let kept = utf8.prefix(Int(UInt16.max))
-      append(UInt16(kept.count))
-      bytes.append(contentsOf: kept)
+    let kept = min(text.utf8.count, Int(UInt16.max))
+    append(UInt16(kept))
+    copy(text, kept)
+  }
+
+  private mutating func copy(_ text: String, _ count: Int) {
+    let target = UnsafeMutableRawBufferPointer(rebasing: room[size..<(size + count)])
+    let isCopied: Void? = text.utf8.withContiguousStorageIfAvailable { utf8 in
+      target.copyMemory(from: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(utf8)[..<count]))
     }
+    if isCopied == nil { target.copyBytes(from: text.utf8.prefix(count)) }
+    size += count
   }
 
   mutating func append(_ text: String?) {
@@ -122,15 +143,20 @@ struct JournalWriter {
     if let text { append(text) }
   }
 
-  /// With length and checksum in front.
-  var framed: [UInt8] {
-    var framed = bytes
-    let content = framed[JournalFrame.headSize...]
-    let head = [UInt32(content.count), JournalFrame.checksum(content)]
-    for (position, value) in head.enumerated() {
-      for shift in 0..<4 { framed[position * 4 + shift] = UInt8(truncatingIfNeeded: value >> UInt32(shift * 8)) }
-    }
-    return framed
+  mutating func append(_ id: UsageID) {
+    append(UInt16(clamping: id.size))
+    size += id.write(UnsafeMutableRawBufferPointer(rebasing: room[size...]))
+    copy(id.suffix, min(id.suffix.utf8.count, Int(UInt16.max) - 64))
+  }
+
+  /// Writes length and checksum in front.
+  ///
+  /// - Returns: how many bytes the entry takes.
+  func finish() -> Int {
+    let content = UnsafeRawBufferPointer(rebasing: room[JournalFrame.headSize..<size])
+    room.storeBytes(of: UInt32(content.count).littleEndian, as: UInt32.self)
+    room.storeBytes(of: JournalFrame.checksum(content).littleEndian, toByteOffset: 4, as: UInt32.self)
+    return size
   }
 }
 
@@ -142,7 +168,7 @@ enum JournalFrame {
   static let maximumSize = 16 << 20
 
   /// FNV-1a, 64 bits folded to 32: it finds an entry that was cut off by a crash.
-  static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+  static func checksum(_ bytes: some Sequence<UInt8>) -> UInt32 {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
     return UInt32(truncatingIfNeeded: hash ^ (hash >> 32))

@@ -6,7 +6,7 @@ struct JournalRecovery {
 
   let store: any SoleUsageStore
   let commit: GroupCommit
-  let book: BudgetBook
+  let policy: StandingPolicy
 
   /// Writes down every reservation that the store does not know, and closes those that the journal saw closed. The others
   /// stay, as reservations of a process that is no more.
@@ -40,18 +40,14 @@ struct JournalRecovery {
 
   private func reserve(_ reservations: [Reservation]) async throws(UsageStoreError) {
     guard !reservations.isEmpty else { return }
-    var names: Set<CounterID> = []
-    for reservation in reservations {
-      names.formUnion(book.counters(of: reservation.account, at: reservation.time))
-    }
+    let plans = reservations.map { AccountPlan($0.account, at: $0.time, policy) }
+    let names = Set(plans.flatMap(\.counters))
     _ = try await store.transact(counters: names, closing: []) { transaction in
-      for reservation in reservations {
+      for (reservation, plan) in zip(reservations, plans) {
         transaction.reservations.append(reservation)
         guard reservation.cost > .zero else { continue }
-        for scope in reservation.account.scopes {
-          for window in [reservation.time.dayText, reservation.time.monthText] {
-            transaction.change(CounterID(scope: scope.text, window: window)) { $0.reserved += reservation.cost }
-          }
+        for scope in plan.scopes {
+          for place in scope.windows { transaction.change(plan.counters[place]) { $0.reserved += reservation.cost } }
         }
       }
       return true

@@ -62,18 +62,28 @@ final class UsageJournal: @unchecked Sendable {
     return entries
   }
 
-  /// Appends an entry.
+  /// Writes down that something was set aside.
   ///
   /// - Throws: ``UsageStoreError`` where it cannot be written.
-  func append(_ entry: JournalEntry) throws(UsageStoreError) {
+  func append(_ reservation: Reservation) throws(UsageStoreError) {
+    try append(JournalEntry.maximumSize(of: reservation)) { JournalEntry.write(reservation, &$0) }
+  }
+
+  /// Writes down what a reservation turned into.
+  ///
+  /// - Throws: ``UsageStoreError`` where it cannot be written.
+  func append(_ id: UsageID, _ events: [UsageEvent]) throws(UsageStoreError) {
+    try append(JournalEntry.maximumSize(of: id, events)) { JournalEntry.write(id, events, &$0) }
+  }
+
+  /// Appends an entry that takes no more than so many bytes.
+  private func append(_ limit: Int, _ write: (inout JournalWriter) -> Void) throws(UsageStoreError) {
     if descriptor < 0 { try open() }
-    let bytes = entry.bytes
-    if size + bytes.count > mapping?.count ?? 0 { try grow(by: bytes.count) }
-    bytes.withUnsafeBytes { entry in
-      guard let mapping, let start = entry.baseAddress else { return }
-      mapping.baseAddress?.advanced(by: size).copyMemory(from: start, byteCount: entry.count)
-    }
-    size += bytes.count
+    if size + limit > mapping?.count ?? 0 { try grow(by: limit) }
+    guard let mapping else { return }
+    var writer = JournalWriter(UnsafeMutableRawBufferPointer(rebasing: mapping[size..<(size + limit)]))
+    write(&writer)
+    size += writer.finish()
   }
 
   /// Takes more room on the disk, and maps it.
@@ -102,15 +112,15 @@ final class UsageJournal: @unchecked Sendable {
     Foundation.close(file.descriptor)
   }
 
-  /// Goes on in a new file, which begins with these entries.
+  /// Goes on in a new file, which begins with what is still open.
   ///
   /// - Throws: ``UsageStoreError``; the old file goes on to be written then.
-  func rotate(_ entries: [JournalEntry]) throws(UsageStoreError) {
+  func rotate(_ reservations: [Reservation]) throws(UsageStoreError) {
     let old: Open = (descriptor, mapping, size)
     let oldNumber = number
     do throws(UsageStoreError) {
       try open()
-      for entry in entries { try append(entry) }
+      for reservation in reservations { try append(reservation) }
     } catch {
       if descriptor >= 0, descriptor != old.descriptor {
         close((descriptor, mapping, size))

@@ -9,13 +9,13 @@ package final class Grant: Sendable {
   /// Why another model was taken than the one that was asked for; empty where it was not.
   package let replaced: [BudgetFinding]
   private let meter: Meter
-  private let policy: MeteringPolicy
+  private let policy: StandingPolicy
   /// Requests that it was counted as.
   private let requests: Int
   private let isSettled = Atomic(false)
 
   init(
-    _ reservation: Reservation, replaced: [BudgetFinding], requests: Int, meter: Meter, policy: MeteringPolicy
+    _ reservation: Reservation, replaced: [BudgetFinding], requests: Int, meter: Meter, policy: StandingPolicy
   ) {
     self.requests = requests
     self.reservation = reservation
@@ -26,7 +26,7 @@ package final class Grant: Sendable {
 
   deinit {
     guard !isSettled.load(ordering: .acquiring) else { return }
-    meter.closeLater(Self.lost(reservation, policy, latency: meter.now().since(reservation.time)))
+    meter.closeLater(Self.lost(reservation, policy.value, latency: meter.now().since(reservation.time)))
   }
 
   /// The model that may be used: the one that was asked for, or a cheaper one.
@@ -34,22 +34,27 @@ package final class Grant: Sendable {
 
   /// Replaces what was set aside by what was used. With ``MeterOptions/Durability/full``, returns once that is in the store;
   /// not hindered by the cancellation of the calling task.
-  package func settle(_ use: MeteredUse) async {
-    guard !isSettled.exchange(true, ordering: .acquiringAndReleasing) else { return }
+  ///
+  /// - Returns: what it cost, by the prices that were in force when it was granted.
+  @discardableResult
+  package func settle(_ use: MeteredUse) async -> Money {
+    guard !isSettled.exchange(true, ordering: .acquiringAndReleasing) else { return .zero }
     let closing = closing(use)
     if !meter.closeNow(closing) { await meter.close(closing) }
+    return closing.cost
   }
 
   /// ``settle(_:)`` where nothing has to be waited for.
   ///
-  /// - Returns: false where something has; nothing has been settled then.
-  package func settleNow(_ use: MeteredUse) -> Bool {
-    guard !isSettled.exchange(true, ordering: .acquiringAndReleasing) else { return true }
-    guard meter.closeNow(closing(use)) else {
+  /// - Returns: nil where something has; nothing has been settled then.
+  package func settleNow(_ use: MeteredUse) -> Money? {
+    guard !isSettled.exchange(true, ordering: .acquiringAndReleasing) else { return .zero }
+    let closing = closing(use)
+    guard meter.closeNow(closing) else {
       isSettled.store(false, ordering: .releasing)
-      return false
+      return nil
     }
-    return true
+    return closing.cost
   }
 
   /// Gives back what was set aside, as if it had never been: no event, and nothing taken from a rate.
@@ -59,11 +64,6 @@ package final class Grant: Sendable {
     closing.isWithdrawn = true
     closing.requests = requests
     if !meter.closeNow(closing) { meter.closeLater(closing) }
-  }
-
-  /// What a use costs, by the prices that were in force when it was granted.
-  package func cost(of use: MeteredUse) -> Money {
-    use.parts.enumerated().reduce(.zero) { $0 + event($1.element, at: $1.offset, use.outcome, 0).cost }
   }
 
   /// What counts of the first part of a use: what was reported, or what is believed instead.
@@ -97,7 +97,7 @@ package final class Grant: Sendable {
     let model = part.model ?? reservation.model
     let price =
       part.model == nil || isCacheHit
-      ? ModelPrice.free : policy.prices.price(of: model, provider: part.provider, askedAs: reservation.model)
+      ? ModelPrice.free : policy.price(of: model, provider: part.provider, askedAs: reservation.model)
     return UsageEvent(
       id: index == 0 ? reservation.id : reservation.id.part("~\(index)"), time: reservation.time,
       requestID: reservation.requestID, account: reservation.account, model: model, provider: part.provider ?? "",

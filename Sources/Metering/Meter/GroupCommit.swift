@@ -25,12 +25,12 @@ final class GroupCommit: ClaimDesk {
   private let store: any UsageStore
   private let options: MeterOptions
   private let now: @Sendable () -> UTCTime
-  private let policy: @Sendable () -> MeteringPolicy
+  private let policy: @Sendable () -> StandingPolicy
   private let state = Mutex(State())
 
   init(
     store: any UsageStore, options: MeterOptions, now: @escaping @Sendable () -> UTCTime,
-    policy: @escaping @Sendable () -> MeteringPolicy
+    policy: @escaping @Sendable () -> StandingPolicy
   ) {
     self.store = store
     self.options = options
@@ -138,24 +138,33 @@ final class GroupCommit: ClaimDesk {
   }
 
   private func commit(_ batch: [Command]) async throws(UsageStoreError) -> [BudgetBook.Verdict?] {
-    let book = BudgetBook(policy: policy())
+    let policy = policy()
     var names: Set<CounterID> = []
     var closing: [UsageID] = []
-    for command in batch {
+    let plans = batch.map { command in
+      let plan: AccountPlan
       switch command {
-      case .claim(let claim, _): names.formUnion(book.counters(of: claim.request.account, at: claim.time))
+      case .claim(let claim, _): plan = AccountPlan(claim.request.account, at: claim.time, policy)
       case .closing(let closed, _):
-        names.formUnion(book.counters(of: closed.reservation.account, at: closed.reservation.time))
+        plan = AccountPlan(closed.reservation.account, at: closed.reservation.time, policy)
         closing.append(closed.reservation.id)
       }
+      names.formUnion(plan.counters)
+      return plan
     }
     let now = now()
     return try await store.transact(counters: names, closing: closing) { transaction in
-      batch.map { command in
+      zip(batch, plans).map { command, plan in
         switch command {
-        case .claim(let claim, _): return book.decide(claim, &transaction)
+        case .claim(let claim, _):
+          let verdict = BudgetBook.decide(claim, plan, plan.counters, &transaction)
+          if case .granted(let reservation, _) = verdict { transaction.reservations.append(reservation) }
+          return verdict
         case .closing(let closed, _):
-          book.close(closed, at: now, &transaction)
+          let id = closed.reservation.id
+          transaction.events += BudgetBook.close(
+            closed, isOpen: transaction.open.contains(id), wasRecovered: transaction.recovered.contains(id), at: now,
+            plan, plan.counters, &transaction)
           return nil
         }
       }

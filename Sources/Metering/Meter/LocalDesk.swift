@@ -6,18 +6,54 @@ final class LocalDesk: ClaimDesk {
   /// The most events that wait for a store that keeps failing; nothing more is granted then.
   static let maximumWaiting = 200_000
 
+  /// An account's plan, with the slots of its counters.
+  private final class Place: Sendable {
+    let plan: AccountPlan
+    let slots: [Int]
+
+    init(_ plan: AccountPlan, _ slots: [Int]) {
+      self.plan = plan
+      self.slots = slots
+    }
+  }
+
+  /// A reservation that is not closed.
+  private struct Open {
+    var reservation: Reservation
+    var place: Place
+  }
+
   private struct State {
-    var counters: [CounterID: Counter] = [:]
-    var changed: Set<CounterID> = []
-    var open: [UsageID: Reservation] = [:]
+    let counters = LocalCounters()
+    /// By key. Another day, another policy or another owner of the key makes another.
+    var places: [String: Place] = [:]
+    var open: [UsageID: Open] = [:]
     var events: [UsageEvent] = []
     var isFlushing = false
     var isClosed = false
     var failures = 0
     var isWriting = false
     var writers: [CheckedContinuation<Void, Never>] = []
+
+    /// Where an account's counters are; nil where some are not in memory.
+    mutating func place(of account: Account, at time: UTCTime, _ policy: StandingPolicy) -> Place? {
+      let key = account.key ?? ""
+      if let known = places[key], known.plan.day == time.day, known.plan.policy === policy,
+        known.plan.account == account
+      {
+        return known
+      }
+      let plan = AccountPlan(account, at: time, policy)
+      guard let slots = counters.slots(of: plan.counters) else { return nil }
+      if places.count >= LocalDesk.maximumPlaces { places = [:] }
+      let place = Place(plan, slots)
+      places[key] = place
+      return place
+    }
   }
 
+  /// The most accounts whose limits are remembered; those of others are worked out for each request.
+  private static let maximumPlaces = 16_384
   /// How often the store is tried again, 100 ms apart, once the meter has been closed.
   private static let lastAttempts = 20
 
@@ -25,12 +61,12 @@ final class LocalDesk: ClaimDesk {
   private let journal: UsageJournal
   private let options: MeterOptions
   private let now: @Sendable () -> UTCTime
-  private let policy: @Sendable () -> MeteringPolicy
+  private let policy: @Sendable () -> StandingPolicy
   private let state = Mutex(State())
 
   init(
     store: any SoleUsageStore, journal: UsageJournal, options: MeterOptions, now: @escaping @Sendable () -> UTCTime,
-    policy: @escaping @Sendable () -> MeteringPolicy
+    policy: @escaping @Sendable () -> StandingPolicy
   ) {
     self.store = store
     self.journal = journal
@@ -44,40 +80,34 @@ final class LocalDesk: ClaimDesk {
   }
 
   func decideNow(_ claim: BudgetBook.Claim) -> ClaimAnswer? {
-    let book = BudgetBook(policy: policy())
-    let names = book.counters(of: claim.request.account, at: claim.time)
+    let policy = policy()
     return state.withLock { state in
       guard !state.isClosed else {
         return .failure(UsageStoreError("the account is closed: the node is stopping"))
       }
-      for name in names where state.counters[name] == nil { return nil }
-      var transaction = UsageTransaction(counters: Self.taken(&state.counters), open: [], recovered: [])
-      let verdict = book.decide(claim, &transaction)
+      guard let place = state.place(of: claim.request.account, at: claim.time, policy) else { return nil }
+      var counters = state.counters
+      let verdict = BudgetBook.decide(claim, place.plan, place.slots, &counters)
       if case .granted(let reservation, _) = verdict {
         do throws(UsageStoreError) {
-          try journal.append(.reservation(reservation))
+          try journal.append(reservation)
         } catch {
-          // Counters of a claim that is not granted must not keep what was set aside for it.
-          Self.undo(reservation, &transaction)
-          state.counters = transaction.takeCounters()
+          BudgetBook.undo(reservation, place.plan, place.slots, &counters)
           return .failure(error)
         }
-        state.open[reservation.id] = reservation
+        state.open[reservation.id] = Open(reservation: reservation, place: place)
       }
-      state.changed.formUnion(transaction.changed)
-      state.counters = transaction.takeCounters()
       return .success(verdict)
     }
   }
 
   func decide(_ claim: BudgetBook.Claim) async -> ClaimAnswer {
     if let answer = decideNow(claim) { return answer }
-    let names = BudgetBook(policy: policy()).counters(of: claim.request.account, at: claim.time)
+    let names = AccountPlan(claim.request.account, at: claim.time, policy()).counters
     do throws(UsageStoreError) {
       let found = try await store.counters(names)
       state.withLock { state in
-        // What was loaded or counted meanwhile is newer.
-        for name in names where state.counters[name] == nil { state.counters[name] = found[name] ?? Counter() }
+        for name in names { state.counters.load(name, found[name] ?? Counter()) }
       }
     } catch {
       return .failure(error)
@@ -86,19 +116,15 @@ final class LocalDesk: ClaimDesk {
   }
 
   func closeNow(_ closing: BudgetBook.Closing) -> Bool {
-    let book = BudgetBook(policy: policy())
     let time = now()
     let starts = state.withLock { state in
-      guard state.open.removeValue(forKey: closing.reservation.id) != nil else { return false }
+      guard let open = state.open.removeValue(forKey: closing.reservation.id) else { return false }
       // Where the journal cannot be written, which lets nothing new be granted, it is still in memory, and reaches the store
       // from there.
-      try? journal.append(.closing(closing.reservation.id, closing.events))
-      var transaction = UsageTransaction(
-        counters: Self.taken(&state.counters), open: [closing.reservation.id], recovered: [])
-      book.close(closing, at: time, &transaction)
-      state.changed.formUnion(transaction.changed)
-      state.events += transaction.events
-      state.counters = transaction.takeCounters()
+      try? journal.append(closing.reservation.id, closing.events)
+      var counters = state.counters
+      state.events += BudgetBook.close(
+        closing, isOpen: true, wasRecovered: false, at: time, open.place.plan, open.place.slots, &counters)
       defer { state.isFlushing = true }
       return !state.isFlushing
     }
@@ -204,20 +230,14 @@ final class LocalDesk: ClaimDesk {
     await begin()
     defer { end() }
     let batch: Batch? = state.withLock { state in
-      guard !state.events.isEmpty || !state.changed.isEmpty else { return nil }
+      guard !state.events.isEmpty || state.counters.hasChanges else { return nil }
       if journal.isLong {
         // Where no new file can be made the old one grows on; the store is written to all the same.
-        try? journal.rotate(state.open.values.map { .reservation($0) })
+        try? journal.rotate(state.open.values.map(\.reservation))
       }
-      var counters: [CounterID: Counter] = [:]
-      for name in state.changed {
-        // What is set aside is in the journal, and is recovered from there.
-        if let counter = state.counters[name] { counters[name] = Counter(spent: counter.spent) }
-      }
-      defer {
-        state.events = []
-        state.changed = []
-      }
+      // What is set aside is in the journal, and is recovered from there.
+      let counters = state.counters.takeChanged().mapValues { Counter(spent: $0.spent) }
+      defer { state.events = [] }
       return Batch(events: state.events, counters: counters, segment: journal.segment)
     }
     guard let batch else { return true }
@@ -238,7 +258,7 @@ final class LocalDesk: ClaimDesk {
       state.withLock { state in
         state.failures += 1
         state.events = events + state.events
-        state.changed.formUnion(counters.keys)
+        state.counters.putBack(counters.keys)
       }
       return false
     }
@@ -246,27 +266,13 @@ final class LocalDesk: ClaimDesk {
 
   /// Counters of days and months that are over by more than a day are read again where somebody asks for them.
   private static func forget(_ state: inout State, before now: UTCTime) {
-    guard state.counters.count > 4_096 else { return }
+    guard state.counters.isLarge else { return }
     let yesterday = UTCTime(microseconds: now.microseconds - 86_400_000_000)
-    let kept: Set<String> = [now.dayText, now.monthText, yesterday.dayText, yesterday.monthText]
-    let changed = state.changed
-    state.counters = state.counters.filter { name, _ in
-      kept.contains(name.window) || changed.contains(name) || name.window >= "A"
-    }
-  }
-
-  /// The counters, so that whoever changes them is their only holder.
-  private static func taken(_ counters: inout [CounterID: Counter]) -> [CounterID: Counter] {
-    defer { counters = [:] }
-    return counters
-  }
-
-  private static func undo(_ reservation: Reservation, _ transaction: inout UsageTransaction) {
-    guard reservation.cost > .zero else { return }
-    for scope in reservation.account.scopes {
-      for window in [reservation.time.dayText, reservation.time.monthText] {
-        transaction.change(CounterID(scope: scope.text, window: window)) { $0.reserved -= reservation.cost }
-      }
+    let windows: Set<String> = [now.dayText, now.monthText, yesterday.dayText, yesterday.monthText]
+    state.places = state.places.filter { $0.value.plan.day == now.day || $0.value.plan.day == yesterday.day }
+    let held = Set(state.open.values.flatMap(\.place.slots))
+    state.counters.forget { name, slot in
+      windows.contains(name.window) || name.window >= "A" || held.contains(slot)
     }
   }
 }

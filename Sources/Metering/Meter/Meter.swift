@@ -17,6 +17,7 @@ package final class Meter: Sendable {
   private let current: PolicyCell
   private let commit: any ClaimDesk
   private let open = Atomic(0)
+  private let identifiers = UsageIDs()
   let now: @Sendable () -> UTCTime
 
   private init(
@@ -29,7 +30,7 @@ package final class Meter: Sendable {
     self.resolve = resolve
     current = policy
     commit = desk
-    owner = Self.identifier(at: now()).text
+    owner = identifiers.next(at: now()).text
   }
 
   /// A meter over a store, once everything that a dead process left behind is recovered.
@@ -56,7 +57,7 @@ package final class Meter: Sendable {
     }
     // What the journal of a dead process holds goes into the store first, and is recovered there with everything else.
     let journal = try UsageJournal(folder: folder)
-    try await JournalRecovery(store: sole, commit: direct, book: BudgetBook(policy: policy)).adopt(journal.replay())
+    try await JournalRecovery(store: sole, commit: direct, policy: current.value).adopt(journal.replay())
     _ = try await recovering.recover(allOthers: true)
     try journal.reset()
     return meter(LocalDesk(store: sole, journal: journal, options: options, now: now, policy: { current.value }))
@@ -66,17 +67,20 @@ package final class Meter: Sendable {
   package var openCount: Int { open.load(ordering: .relaxed) }
 
   /// The policy in force.
-  package var policy: MeteringPolicy { current.value }
+  package var policy: MeteringPolicy { current.value.value }
+
+  /// How that policy estimates prompts.
+  package var estimate: PromptEstimate { current.value.value.estimate }
 
   /// Puts another policy in force, for requests that come from now on. What is granted already keeps its prices.
   package func update(_ policy: MeteringPolicy) {
-    current.value = policy
+    current.set(policy)
   }
 
   /// Decides on a piece of work, and sets aside what it may cost.
   package func decide(_ request: MeteredRequest) async -> MeteringDecision {
     if let obstacle { return obstacle }
-    let policy = policy
+    let policy = current.value
     return decision(await commit.decide(claim(request)), policy, requests: request.requests)
   }
 
@@ -85,7 +89,7 @@ package final class Meter: Sendable {
   /// - Returns: nil where something has; nothing has been set aside then.
   package func decideNow(_ request: MeteredRequest) -> MeteringDecision? {
     if let obstacle { return obstacle }
-    let policy = policy
+    let policy = current.value
     guard let answer = commit.decideNow(claim(request)) else {
       open.wrappingSubtract(1, ordering: .relaxed)
       return nil
@@ -108,10 +112,10 @@ package final class Meter: Sendable {
   private func claim(_ request: MeteredRequest) -> BudgetBook.Claim {
     let time = now()
     return BudgetBook.Claim(
-      id: Self.identifier(at: time), owner: owner, time: time, request: request, resolve: resolve)
+      id: identifiers.next(at: time), owner: owner, time: time, request: request, resolve: resolve)
   }
 
-  private func decision(_ answer: ClaimAnswer, _ policy: MeteringPolicy, requests: Int) -> MeteringDecision {
+  private func decision(_ answer: ClaimAnswer, _ policy: StandingPolicy, requests: Int) -> MeteringDecision {
     switch answer {
     case .success(.granted(let reservation, let replaced)):
       return .granted(
@@ -193,7 +197,7 @@ package final class Meter: Sendable {
 
   /// Whether ``decideNow(_:)`` will decide on work of an account.
   package func isReady(for account: Account) -> Bool {
-    commit.countersNow(BudgetBook(policy: policy).counters(of: account, at: now())) != nil
+    commit.countersNow(AccountPlan(account, at: now(), current.value).counters) != nil
   }
 
   /// What an account may still spend on one request, by the tightest of its budgets; nil where none is in force, or what is
@@ -251,11 +255,6 @@ package final class Meter: Sendable {
   private func renewLease() async throws(UsageStoreError) {
     try await store.renewLease(of: owner, until: now() + options.lease)
   }
-
-  private static func identifier(at time: UTCTime) -> UsageID {
-    var random = SystemRandomNumberGenerator()
-    return UsageID(time: time, random: (random.next(), random.next()))
-  }
 }
 
 /// How a budget stands.
@@ -291,19 +290,5 @@ package struct BudgetStanding: Sendable, Hashable {
       }
     }
     return standings
-  }
-}
-
-/// The policy in force, which changes while requests read it.
-final class PolicyCell: Sendable {
-  private let state: Mutex<MeteringPolicy>
-
-  init(_ policy: MeteringPolicy) {
-    state = Mutex(policy)
-  }
-
-  var value: MeteringPolicy {
-    get { state.withLock { $0 } }
-    set { state.withLock { $0 = newValue } }
   }
 }

@@ -1,5 +1,3 @@
-import ModelInterface
-
 /// The prices of all models: the only place that knows them.
 package struct PriceList: Sendable, Equatable {
   /// By the model's name, or by `provider/model` where several providers ask different prices for one.
@@ -22,13 +20,14 @@ package struct PriceList: Sendable, Equatable {
     return standard ?? .free
   }
 
-  /// The most that the tokens can cost at whichever provider of any of these models is dearest.
-  func upperBound(of models: [String], _ usage: Usage) -> Money {
-    var bound = Money.zero
+  /// The prices that these models may have, at whichever provider.
+  func possible(for models: [String]) -> [ModelPrice] {
+    var found: [ModelPrice] = []
+    func add(_ price: ModelPrice) { if !found.contains(price) { found.append(price) } }
     for model in models {
-      bound = max(bound, price(of: model).upperBound(usage))
-      for (name, price) in prices where name.hasSuffix("/" + model) { bound = max(bound, price.upperBound(usage)) }
+      add(price(of: model))
+      for (name, price) in prices where name.hasSuffix("/" + model) { add(price) }
     }
-    return bound
+    return found
   }
 }

@@ -45,18 +45,35 @@ extension SQLiteUsageStore {
     ])
   }
 
-  static func insert(_ event: UsageEvent, _ database: Database) throws {
-    let statement = try database.cachedStatement(
-      sql: """
-        INSERT INTO usageEvent VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
-        """)
-    let (account, usage) = (event.account, event.usage)
-    try statement.execute(arguments: [
-      event.id.text, event.time.microseconds, event.requestID, account.key, account.user, account.project,
-      account.organization, event.model, event.provider, usage.promptTokens, usage.cachedPromptTokens,
-      usage.completionTokens, usage.reasoningTokens, Int64(clamping: event.cost.pico), event.outcome.rawValue,
-      event.latency, event.isCacheHit, event.isExact,
-    ])
+  static func insert(_ events: [UsageEvent], _ database: Database) throws {
+    guard !events.isEmpty else { return }
+    var row = try SQLiteRowWriter(
+      database,
+      """
+      INSERT INTO usageEvent VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
+      """)
+    for event in events {
+      let (account, usage) = (event.account, event.usage)
+      row.add(event.id.text)
+      row.add(event.time.microseconds)
+      row.add(event.requestID)
+      row.add(account.key)
+      row.add(account.user)
+      row.add(account.project)
+      row.add(account.organization)
+      row.add(event.model)
+      row.add(event.provider)
+      row.add(usage.promptTokens)
+      row.add(usage.cachedPromptTokens)
+      row.add(usage.completionTokens)
+      row.add(usage.reasoningTokens)
+      row.add(Int64(clamping: event.cost.pico))
+      row.add(event.outcome.rawValue)
+      row.add(event.latency)
+      row.add(event.isCacheHit)
+      row.add(event.isExact)
+      try row.run()
+    }
   }
 
   static func reservation(_ row: Row) -> Reservation {

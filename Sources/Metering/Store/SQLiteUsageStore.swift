@@ -31,7 +31,7 @@ package final class SQLiteUsageStore: SoleUsageStore {
           counters: try Self.counters(counters, database), open: open, recovered: recovered)
         let result = body(&transaction)
         for reservation in transaction.reservations { try Self.insert(reservation, database) }
-        for event in transaction.events { try Self.insert(event, database) }
+        try Self.insert(transaction.events, database)
         for name in transaction.changed { try Self.save(transaction.counter(name), name, database) }
         return result
       }

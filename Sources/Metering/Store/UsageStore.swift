@@ -68,9 +68,6 @@ package struct UsageTransaction: Sendable {
     self.recovered = recovered
   }
 
-  /// All counters, taken back.
-  consuming func takeCounters() -> [CounterID: Counter] { counters }
-
   /// How a counter stands.
   package func counter(_ name: CounterID) -> Counter { counters[name] ?? Counter() }
 

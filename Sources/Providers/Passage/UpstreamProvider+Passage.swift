@@ -51,12 +51,12 @@ struct PassableLimits: Sendable {
 
 extension FallbackProvider: PassThroughProvider {
   package func passage(for request: PassageRequest) -> (any Passage)? {
-    (provider as? any PassThroughProvider)?.passage(for: request)
+    passing?.passage(for: request)
   }
 }
 
 extension ModelDirectory: PassThroughProvider {
   package func passage(for request: PassageRequest) -> (any Passage)? {
-    (knownProvider(of: request.model) as? any PassThroughProvider)?.passage(for: request)
+    passingProvider(of: request.model)?.passage(for: request)
   }
 }

@@ -19,7 +19,7 @@ struct NodeMeter: RequestMeter {
     case .search: return nil
     case .embedding(let request):
       let account = metering.account(of: work.principal.tenant)
-      let metered = MeteredRequest(request, account: account, estimate: metering.meter.policy.estimate)
+      let metered = MeteredRequest(request, account: account, estimate: metering.meter.estimate)
       guard let decision = metering.meter.decideNow(metered), !Self.isDeferred(decision) else { return nil }
       return NodeReservation(try Self.grant(decision), admission: Admission(), metering: metering)
     case .generation(let request):
@@ -30,18 +30,34 @@ struct NodeMeter: RequestMeter {
     }
   }
 
+  func reserveNow(
+    _ size: GenerationSize, for principal: Principal, whole: () -> GenerationRequest
+  ) throws(GenerationError) -> (any MeterReservation)? {
+    guard !metering.cache.covers(textIsDeterministic: size.isDeterministic), !routing.isRouted(size.model) else {
+      return try reserveNow(MeteredWork(kind: .generation(whole()), principal: principal))
+    }
+    var metered = MeteredRequest(
+      requestID: size.context.requestID, account: metering.account(of: principal.tenant),
+      model: metering.target(of: size.model),
+      promptTokens: metering.meter.estimate.tokens(messages: size.messages, bytes: size.bytes),
+      outputTokens: size.maximumOutputTokens, priority: size.context.priority)
+    metered.deadline = size.context.deadline
+    guard let decision = metering.meter.decideNow(metered), !Self.isDeferred(decision) else { return nil }
+    return try reservation(decision, asked: size.model)
+  }
+
   func reserve(_ work: MeteredWork) async throws(GenerationError) -> any MeterReservation {
     let account = metering.account(of: work.principal.tenant)
     switch work.kind {
     case .search(let request, let reads):
-      var metered = MeteredRequest(request, account: account, estimate: metering.meter.policy.estimate)
+      var metered = MeteredRequest(request, account: account, estimate: metering.meter.estimate)
       metered.promptTokens = reads
       let grant = try Self.grant(await decide(metered))
       var admission = Admission()
       if grant.model != request.model { admission.model = grant.model }
       return NodeReservation(grant, admission: admission, metering: metering)
     case .embedding(let request):
-      let metered = MeteredRequest(request, account: account, estimate: metering.meter.policy.estimate)
+      let metered = MeteredRequest(request, account: account, estimate: metering.meter.estimate)
       return NodeReservation(
         try Self.grant(await decide(metered)), admission: Admission(), metering: metering)
     case .generation(let request):
@@ -61,8 +77,8 @@ struct NodeMeter: RequestMeter {
       }
       let embedding = await routing.embedding(of: request, by: embedder)
       var route = try route(request, work, account, embedding)
-      var decision = await decide(metered(request, work, route))
-      while rerouted(&route, after: decision) { decision = await decide(metered(request, work, route)) }
+      var decision = await decide(metered(request, work, account, route))
+      while rerouted(&route, after: decision) { decision = await decide(metered(request, work, account, route)) }
       return try reservation(decision, request, route, cached)
     }
   }
@@ -81,12 +97,15 @@ struct NodeMeter: RequestMeter {
     _ request: GenerationRequest, _ work: MeteredWork, _ cached: CacheLookup?
   ) throws(GenerationError) -> (any MeterReservation)? {
     let account = metering.account(of: work.principal.tenant)
-    // A choice that is made is counted, so it is not made twice.
-    if routing.isRouted(request.model), !metering.meter.isReady(for: account) { return nil }
-    var route = try route(request, work, account, nil)
-    guard var decision = metering.meter.decideNow(metered(request, work, route)) else { return nil }
+    var route: RouteTicket?
+    if routing.isRouted(request.model) {
+      // A choice that is made is counted, so it is not made twice.
+      guard metering.meter.isReady(for: account) else { return nil }
+      route = try self.route(request, work, account, nil)
+    }
+    guard var decision = metering.meter.decideNow(metered(request, work, account, route)) else { return nil }
     while rerouted(&route, after: decision) {
-      guard let again = metering.meter.decideNow(metered(request, work, route)) else { return nil }
+      guard let again = metering.meter.decideNow(metered(request, work, account, route)) else { return nil }
       decision = again
     }
     // Whoever can wait is decided on again where waiting is allowed.
@@ -115,9 +134,10 @@ struct NodeMeter: RequestMeter {
     return true
   }
 
-  private func metered(_ request: GenerationRequest, _ work: MeteredWork, _ route: RouteTicket?) -> MeteredRequest {
-    let account = metering.account(of: work.principal.tenant)
-    var metered = MeteredRequest(request, account: account, estimate: metering.meter.policy.estimate)
+  private func metered(
+    _ request: GenerationRequest, _ work: MeteredWork, _ account: Account, _ route: RouteTicket?
+  ) -> MeteredRequest {
+    var metered = MeteredRequest(request, account: account, estimate: metering.meter.estimate)
     if work.isFurtherCall { metered.requests = 0 }
     metered.model = metering.target(of: request.model)
     if let route {
@@ -130,6 +150,21 @@ struct NodeMeter: RequestMeter {
       }
     }
     return metered
+  }
+
+  /// The reservation of a request that is neither routed nor kept.
+  private func reservation(
+    _ decision: MeteringDecision, asked model: String
+  ) throws(GenerationError) -> NodeReservation {
+    let grant = try Self.grant(decision)
+    var admission = Admission()
+    if grant.model != model { admission.model = grant.model }
+    if !grant.replaced.isEmpty { admission.headers.append(Self.downgraded(to: grant.model)) }
+    return NodeReservation(grant, admission: admission, metering: metering)
+  }
+
+  private static func downgraded(to model: String) -> (String, String) {
+    ("x-prsm-budget", "downgraded; model=\(model)")
   }
 
   private func reservation(
@@ -150,9 +185,7 @@ struct NodeMeter: RequestMeter {
       admission.headers.append(("x-prsm-route", route.header))
       routing.began(route, model: grant.model)
     }
-    if !grant.replaced.isEmpty {
-      admission.headers.append(("x-prsm-budget", "downgraded; model=\(grant.model)"))
-    }
+    if !grant.replaced.isEmpty { admission.headers.append(Self.downgraded(to: grant.model)) }
     // The answer of a cheaper model, taken for want of money, is no answer to be given again.
     guard let cached, grant.model == route?.model ?? metering.target(of: request.model) else {
       return NodeReservation(grant, admission: admission, metering: metering, route: route, routing: routing)
@@ -266,15 +299,14 @@ final class NodeReservation: MeterReservation {
 
   func settleNow(_ settlement: Settlement) -> Bool {
     let use = use(settlement)
-    guard grant.settleNow(use) else { return false }
-    finish(settlement, use)
+    guard let cost = grant.settleNow(use) else { return false }
+    finish(settlement, use, cost)
     return true
   }
 
   func settle(_ settlement: Settlement) async {
     let use = use(settlement)
-    await grant.settle(use)
-    finish(settlement, use)
+    finish(settlement, use, await grant.settle(use))
   }
 
   func withdraw() {
@@ -320,8 +352,7 @@ final class NodeReservation: MeterReservation {
     }
   }
 
-  private func finish(_ settlement: Settlement, _ use: MeteredUse) {
-    let cost = grant.cost(of: use)
+  private func finish(_ settlement: Settlement, _ use: MeteredUse, _ cost: Money) {
     if cost > .zero { metering.note(cost, model: settlement.model ?? grant.model) }
     if let events = settlement.events { keep?(believed(events, use)) }
     if let route { routing?.ended(route, settlement, cost: cost) }

@@ -141,8 +141,11 @@ final class NodeMetering: Sendable {
   /// Counts what a request has cost.
   func note(_ cost: Money, model: String) {
     spending.withLock { spending in
-      let name = spending[model] != nil || spending.count < 1_000 ? model : "other"
-      spending[name, default: .zero] += cost
+      if let index = spending.index(forKey: model) {
+        spending.values[index] += cost
+      } else {
+        spending[spending.count < 1_000 ? model : "other", default: .zero] += cost
+      }
     }
   }
 

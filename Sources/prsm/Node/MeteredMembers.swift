@@ -166,6 +166,12 @@ struct OuterMeter: RequestMeter {
     return try meter.reserveNow(work)
   }
 
+  func reserveNow(
+    _ size: GenerationSize, for principal: Principal, whole: () -> GenerationRequest
+  ) throws(GenerationError) -> (any MeterReservation)? {
+    isVirtual(size.model) ? NoMeter() : try meter.reserveNow(size, for: principal, whole: whole)
+  }
+
   func reserve(_ work: MeteredWork) async throws(GenerationError) -> any MeterReservation {
     if case .generation(let request) = work.kind, isVirtual(request.model) { return NoMeter() }
     return try await meter.reserve(work)

@@ -25,7 +25,7 @@ import Testing
     let meter = try await Self.meter(folder, try folder.store(), clock: clock)
     #expect(meter.decideNow(.sample()) == nil, "the counters have not been read yet")
     let first = try await Self.granted(meter)
-    #expect(first.settleNow(.finished("strong", prompt: 10, completion: 10)))
+    #expect(first.settleNow(.finished("strong", prompt: 10, completion: 10)) != nil)
     #expect(meter.decideNow(.sample())?.grant != nil)
     #expect(meter.decideNow(.sample(account: Account(key: "k2"))) == nil)
     await meter.close()
