@@ -78,7 +78,7 @@ final class PassageAnswer: PassageReceiver {
     // Settled before the client knows, so that what it asks next finds the account and the cache as they are now.
     conclude(.finished, nil)
     handler.write(output)
-    _ = handler.flush()
+    handler.flushSoon()
     handler.ended(closes: false)
   }
 
@@ -264,7 +264,6 @@ final class PassageAnswer: PassageReceiver {
   ) {
     guard !isOver else { return }
     isOver = true
-    let responder = lane.responder
     // As on the long way, a provider that says nothing of what an answer took has still written it.
     let reported = completion.flatMap { $0.usage.totalTokens > 0 || pieces == 0 ? $0.usage : nil }
     let seen = completion == nil ? pieces : max(pieces, textBytes / 4)
@@ -275,17 +274,17 @@ final class PassageAnswer: PassageReceiver {
     settlement.others = admitted.context.sideAttempts?.take() ?? []
     admitted.reservation.settleSoon(settlement)
     let now = ContinuousClock.now
-    responder.metrics.settled(
+    lane.responder.metrics.settled(
       settlement, firstToken: firstPiece.map { $0 - received }, decode: admitted.chat.isStreamed ? decodeTime : nil)
-    responder.metrics.inFlight.add(-1)
+    lane.responder.metrics.inFlight.add(-1)
     let line = RequestLine(
       id: admitted.context.requestID, method: "POST", path: PlainHead.path,
       status: status ?? failure?.status ?? 499, time: now - received, bytes: bytes,
       tenant: admitted.principal.isAnonymous ? nil : admitted.principal.tenant, trace: admitted.trace?.traceID,
       failure: failure.map { $0.code ?? $0.type } ?? (outcome == .cancelled ? "cancelled" : nil))
-    responder.metrics.handled(
+    lane.responder.metrics.handled(
       index: lane.route, route: PlainHead.path, method: "POST", status: line.status, time: line.time)
-    responder.log.write(line)
+    lane.responder.log.write(line)
     trace(settlement, line, failure)
   }
 

@@ -25,6 +25,7 @@ final class PassageHandler: ChannelDuplexHandler {
   private static let waitingLimit = 64 << 10
 
   private let lane: PassageLane
+  private let answers: UnsentAnswers
   private let connection: ConnectionHandler
   private let disconnection: Disconnection
   private var state = State.open
@@ -36,8 +37,11 @@ final class PassageHandler: ChannelDuplexHandler {
   /// The client's IP address. The system is asked for it once, and only where somebody wants to know.
   private lazy var remoteAddress = context?.remoteAddress?.ipAddress
 
-  init(_ lane: PassageLane, connection: ConnectionHandler, disconnection: Disconnection) {
+  init(
+    _ lane: PassageLane, _ answers: UnsentAnswers, connection: ConnectionHandler, disconnection: Disconnection
+  ) {
     self.lane = lane
+    self.answers = answers
     self.connection = connection
     self.disconnection = disconnection
   }
@@ -159,6 +163,14 @@ final class PassageHandler: ChannelDuplexHandler {
     context.flush()
     return context.channel.isWritable
   }
+
+  /// Sends what was written once everything that has come in has been looked at.
+  func flushSoon() {
+    connection.passageWrote()
+    answers.flushSoon(self)
+  }
+
+  func flushNow() { context?.flush() }
 
   /// The answer is complete.
   func ended(closes: Bool) {

@@ -7,7 +7,7 @@ import Telemetry
 ///
 /// It is a shorter way with the same rules: whoever may not come in, what may not be asked, and what costs a wait is left to
 /// the long way, which has seen nothing of the request yet.
-struct PassageLane: Sendable {
+final class PassageLane: Sendable {
   let provider: any PassThroughProvider
   let meter: any RequestMeter
   let responder: Responder

@@ -167,7 +167,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
     if closes { state.closeAfterAnswer() }
     let isLast = state.answered(at: .now())
     guard let context else { return }
-    if isLast { context.close(mode: .output, promise: nil) }
+    if isLast {
+      // The answer may not have been handed to the system.
+      context.flush()
+      context.close(mode: .output, promise: nil)
+    }
     keepTime(context)
   }
 

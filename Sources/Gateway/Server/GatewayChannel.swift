@@ -29,7 +29,8 @@ struct GatewayChannel: ServerChildChannel {
       parsing.maxHeaderFieldCount = 200
       let pipeline = channel.pipeline.syncOperations
       if let lane {
-        let passages = PassageHandler(lane, connection: handler, disconnection: disconnection)
+        let passages = PassageHandler(
+          lane, .current(on: channel.eventLoop), connection: handler, disconnection: disconnection)
         handler.passages = passages
         try pipeline.addHandler(passages)
       }

@@ -41,16 +41,16 @@ enum BudgetBook {
   ) -> Verdict {
     let request = claim.request
     let tokens = request.tokens(plan.policy.value)
-    let pace = rateFindings(claim, tokens, plan, places, ledger)
+    let pace = rateFindings(claim, tokens, plan, places, &ledger)
     guard pace.isEmpty else { return refusal(pace, actions: [.deferLowPriority], claim) }
-    let first = moneyFindings(claim, model: request.model, tokens, plan, places, ledger)
+    let first = moneyFindings(claim, model: request.model, tokens, plan, places, &ledger)
     guard !first.findings.isEmpty else {
       return grant(claim, request.model, tokens, first.cost, plan, places, &ledger, replaced: [])
     }
     // Every budget in the way must allow it, so only an action that all of them name is taken.
     if first.actions.contains(.downgrade) {
       for model in plan.policy.value.cheaper[request.model] ?? [] where request.allowsModel(model) {
-        let next = moneyFindings(claim, model: model, tokens, plan, places, ledger)
+        let next = moneyFindings(claim, model: model, tokens, plan, places, &ledger)
         if next.findings.isEmpty {
           return grant(claim, model, tokens, next.cost, plan, places, &ledger, replaced: first.findings)
         }
@@ -131,7 +131,7 @@ enum BudgetBook {
   // MARK: - Limits
 
   private static func rateFindings<Ledger: CounterLedger>(
-    _ claim: Claim, _ tokens: Usage, _ plan: AccountPlan, _ places: Ledger.Places, _ ledger: Ledger
+    _ claim: Claim, _ tokens: Usage, _ plan: AccountPlan, _ places: Ledger.Places, _ ledger: inout Ledger
   ) -> [BudgetFinding] {
     var findings: [BudgetFinding] = []
     let now = claim.time.nanoseconds
@@ -153,7 +153,7 @@ enum BudgetBook {
   }
 
   private static func moneyFindings<Ledger: CounterLedger>(
-    _ claim: Claim, model: String, _ tokens: Usage, _ plan: AccountPlan, _ places: Ledger.Places, _ ledger: Ledger
+    _ claim: Claim, model: String, _ tokens: Usage, _ plan: AccountPlan, _ places: Ledger.Places, _ ledger: inout Ledger
   ) -> (cost: Money, findings: [BudgetFinding], actions: [Budget.Action]) {
     let cost = plan.policy.upperBound(of: model, tokens, claim.resolve)
     // What costs nothing is never too dear, so a spent budget still allows the node's own models.

@@ -1,5 +1,5 @@
 /// The counters that one process keeps in memory, each in a slot of its own. Used under its owner's lock.
-final class LocalCounters: CounterLedger {
+struct LocalCounters: CounterLedger {
   /// So many counters are kept before those of past days are forgotten.
   private static let limit = 4_096
 
@@ -21,13 +21,13 @@ final class LocalCounters: CounterLedger {
 
   func counter(_ place: Int, _ places: [Int]) -> Counter { values[places[place]] }
 
-  func change(_ place: Int, _ places: [Int], _ body: (inout Counter) -> Void) {
+  mutating func change(_ place: Int, _ places: [Int], _ body: (inout Counter) -> Void) {
     let slot = places[place]
     body(&values[slot])
     note(slot)
   }
 
-  private func note(_ slot: Int) {
+  private mutating func note(_ slot: Int) {
     guard !isChanged[slot] else { return }
     isChanged[slot] = true
     changed.append(slot)
@@ -50,7 +50,7 @@ final class LocalCounters: CounterLedger {
   subscript(name: CounterID) -> Counter? { slots[name].map { values[$0] } }
 
   /// Takes in a counter as the store has it. What is in memory already is newer.
-  func load(_ name: CounterID, _ counter: Counter) {
+  mutating func load(_ name: CounterID, _ counter: Counter) {
     guard slots[name] == nil else { return }
     if let slot = free.popLast() {
       values[slot] = counter
@@ -65,7 +65,7 @@ final class LocalCounters: CounterLedger {
   }
 
   /// What has changed since the last time, as it stands now.
-  func takeChanged() -> [CounterID: Counter] {
+  mutating func takeChanged() -> [CounterID: Counter] {
     var taken: [CounterID: Counter] = [:]
     for slot in changed {
       taken[names[slot]] = values[slot]
@@ -76,12 +76,12 @@ final class LocalCounters: CounterLedger {
   }
 
   /// Notes that counters, which were taken, still have to be written.
-  func putBack(_ names: some Sequence<CounterID>) {
+  mutating func putBack(_ names: some Sequence<CounterID>) {
     for name in names { if let slot = slots[name] { note(slot) } }
   }
 
   /// Forgets the counters that have not changed and that nobody wants.
-  func forget(keeping isWanted: (CounterID, Int) -> Bool) {
+  mutating func forget(keeping isWanted: (CounterID, Int) -> Bool) {
     for (name, slot) in slots where !isChanged[slot] && !isWanted(name, slot) {
       slots[name] = nil
       free.append(slot)
@@ -89,6 +89,3 @@ final class LocalCounters: CounterLedger {
     limit = max(Self.limit, 2 * slots.count)
   }
 }
-
-@available(*, unavailable)
-extension LocalCounters: Sendable {}

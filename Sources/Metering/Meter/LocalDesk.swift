@@ -24,7 +24,7 @@ final class LocalDesk: ClaimDesk {
   }
 
   private struct State {
-    let counters = LocalCounters()
+    var counters = LocalCounters()
     /// By key. Another day, another policy or another owner of the key makes another.
     var places: [String: Place] = [:]
     var open: [UsageID: Open] = [:]
@@ -86,13 +86,12 @@ final class LocalDesk: ClaimDesk {
         return .failure(UsageStoreError("the account is closed: the node is stopping"))
       }
       guard let place = state.place(of: claim.request.account, at: claim.time, policy) else { return nil }
-      var counters = state.counters
-      let verdict = BudgetBook.decide(claim, place.plan, place.slots, &counters)
+      let verdict = BudgetBook.decide(claim, place.plan, place.slots, &state.counters)
       if case .granted(let reservation, _) = verdict {
         do throws(UsageStoreError) {
           try journal.append(reservation)
         } catch {
-          BudgetBook.undo(reservation, place.plan, place.slots, &counters)
+          BudgetBook.undo(reservation, place.plan, place.slots, &state.counters)
           return .failure(error)
         }
         state.open[reservation.id] = Open(reservation: reservation, place: place)
@@ -122,9 +121,8 @@ final class LocalDesk: ClaimDesk {
       // Where the journal cannot be written, which lets nothing new be granted, it is still in memory, and reaches the store
       // from there.
       try? journal.append(closing.reservation.id, closing.events)
-      var counters = state.counters
       state.events += BudgetBook.close(
-        closing, isOpen: true, wasRecovered: false, at: time, open.place.plan, open.place.slots, &counters)
+        closing, isOpen: true, wasRecovered: false, at: time, open.place.plan, open.place.slots, &state.counters)
       defer { state.isFlushing = true }
       return !state.isFlushing
     }

@@ -77,23 +77,36 @@ package struct UsageID: Sendable, Hashable, Comparable {
     }
   }
 
+  /// A number's eight hexadecimal digits, the first in the lowest byte: the nibbles are spread to a byte each, and those above
+  /// nine moved on to the letters.
+  private static func digits(_ number: UInt32) -> UInt64 {
+    var nibbles = UInt64(number.byteSwapped)
+    nibbles = (nibbles | nibbles << 16) & 0x0000_FFFF_0000_FFFF
+    nibbles = (nibbles | nibbles << 8) & 0x00FF_00FF_00FF_00FF
+    nibbles = (nibbles >> 4 | nibbles << 8) & 0x0F0F_0F0F_0F0F_0F0F
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let letters = (nibbles &+ ones &* 6) >> 4 & ones
+    return (nibbles &+ ones &* 0x30 &+ letters &* 0x27).littleEndian
+  }
+
   /// Writes the text of the UUID where at least as many bytes as it has are free.
   ///
   /// - Returns: how many it wrote: none, where the name is no UUID.
   @discardableResult
   func write(_ target: UnsafeMutableRawBufferPointer) -> Int {
     guard isUUID else { return 0 }
-    var rest = (high: high, low: low)
-    for index in stride(from: Self.length - 1, through: 0, by: -1) {
-      if Self.isHyphen(index) {
-        target[index] = UInt8(ascii: "-")
-        continue
-      }
-      let digit = UInt8(rest.low & 15)
-      target[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-      rest.low = rest.low >> 4 | rest.high << 60
-      rest.high >>= 4
-    }
+    let (time, version) = (Self.digits(UInt32(high >> 32)), Self.digits(UInt32(truncatingIfNeeded: high)))
+    let (variant, rest) = (Self.digits(UInt32(low >> 32)), Self.digits(UInt32(truncatingIfNeeded: low)))
+    target.storeBytes(of: time, as: UInt64.self)
+    target[8] = UInt8(ascii: "-")
+    target.storeBytes(of: UInt32(truncatingIfNeeded: version), toByteOffset: 9, as: UInt32.self)
+    target[13] = UInt8(ascii: "-")
+    target.storeBytes(of: UInt32(version >> 32), toByteOffset: 14, as: UInt32.self)
+    target[18] = UInt8(ascii: "-")
+    target.storeBytes(of: UInt32(truncatingIfNeeded: variant), toByteOffset: 19, as: UInt32.self)
+    target[23] = UInt8(ascii: "-")
+    target.storeBytes(of: UInt32(variant >> 32), toByteOffset: 24, as: UInt32.self)
+    target.storeBytes(of: rest, toByteOffset: 28, as: UInt64.self)
     return Self.length
   }
 

@@ -1,38 +1,46 @@
 /// Reads over a JSON text (RFC 8259) without making values of it, as strictly as ``JSONValue/parse(_:)-(UnsafeRawBufferPointer)``.
 ///
 /// For bytes that are looked at and passed on as they are: what is accepted here is exactly what the parser accepts.
-/// Every method leaves the position behind what it read, and says by nil or false that the text is not what was asked for;
+/// Its methods are inlined where they are used, so that a reader of one kind of object becomes one loop over its bytes. Every
+/// method leaves the position behind what it read, and says by nil or false that the text is not what was asked for;
 /// nothing more can be read then.
-package struct JSONScanner {
+public struct JSONScanner {
   /// A string as it stands in the text.
-  package struct Text {
+  public struct Text {
     /// The bytes between the quotes.
-    package let range: Range<Int>
+    public let range: Range<Int>
     /// Whether it is written with escapes, so that the bytes are not the text itself.
-    package let hasEscapes: Bool
+    public let hasEscapes: Bool
+
+    @inlinable public init(range: Range<Int>, hasEscapes: Bool) {
+      self.range = range
+      self.hasEscapes = hasEscapes
+    }
   }
 
-  private let bytes: UnsafeRawBufferPointer
-  /// The offset of the next byte.
-  package private(set) var position = 0
-  private var depth = 0
+  @usableFromInline let bytes: UnsafeRawBufferPointer
+  @usableFromInline var place = 0
+  @usableFromInline var depth = 0
 
   /// A scanner at the start of a text, which is borrowed for the scanner's lifetime.
-  package init(_ bytes: UnsafeRawBufferPointer) {
+  @inlinable public init(_ bytes: UnsafeRawBufferPointer) {
     self.bytes = bytes
   }
 
+  /// The offset of the next byte.
+  @inlinable public var position: Int { place }
+
   /// The next byte; 0 at the end.
-  package var current: UInt8 { position < bytes.count ? bytes[position] : 0 }
+  @inlinable @inline(__always) public var current: UInt8 { place < bytes.count ? bytes[place] : 0 }
 
   /// Whether nothing but white space follows.
-  package mutating func isAtEnd() -> Bool {
+  @inlinable public mutating func isAtEnd() -> Bool {
     skipWhiteSpace()
-    return position == bytes.count
+    return place == bytes.count
   }
 
   /// Whether a string's bytes are those of a word.
-  package func equals(_ text: Text, _ word: StaticString) -> Bool {
+  @inlinable @inline(__always) public func equals(_ text: Text, _ word: StaticString) -> Bool {
     guard text.range.count == word.utf8CodeUnitCount, !text.hasEscapes else { return false }
     for index in 0..<word.utf8CodeUnitCount where bytes[text.range.lowerBound + index] != word.utf8Start[index] {
       return false
@@ -41,22 +49,22 @@ package struct JSONScanner {
   }
 
   /// A string's bytes as text; nil where it has escapes.
-  package func string(_ text: Text) -> String? {
+  public func string(_ text: Text) -> String? {
     text.hasEscapes ? nil : String(decoding: UnsafeRawBufferPointer(rebasing: bytes[text.range]), as: UTF8.self)
   }
 
   /// Skips white space.
-  @inline(__always) package mutating func skipWhiteSpace() {
-    while position < bytes.count {
-      switch bytes[position] {
-      case 0x20, 0x0A, 0x0D, 0x09: position += 1
+  @inlinable @inline(__always) public mutating func skipWhiteSpace() {
+    while place < bytes.count {
+      switch bytes[place] {
+      case 0x20, 0x0A, 0x0D, 0x09: place += 1
       default: return
       }
     }
   }
 
   /// Whether an array begins here that ends at once. Reads nothing.
-  package var isEmptyArray: Bool {
+  @inlinable public var isEmptyArray: Bool {
     var copy = self
     guard copy.current == UInt8(ascii: "["), copy.enter() else { return false }
     return copy.current == UInt8(ascii: "]")
@@ -65,20 +73,20 @@ package struct JSONScanner {
   // MARK: values
 
   /// Reads an object; `member` is called at each member's value and has to read it.
-  @inline(__always) package mutating func object(_ member: (inout JSONScanner, Text) -> Bool) -> Bool {
+  @inlinable @inline(__always) public mutating func object(_ member: (inout JSONScanner, Text) -> Bool) -> Bool {
     guard current == UInt8(ascii: "{"), enter() else { return false }
     if current == UInt8(ascii: "}") { return leave() }
     while true {
       guard let name = string() else { return false }
       skipWhiteSpace()
       guard current == UInt8(ascii: ":") else { return false }
-      position += 1
+      place += 1
       skipWhiteSpace()
       guard member(&self, name) else { return false }
       skipWhiteSpace()
       switch current {
       case UInt8(ascii: ","):
-        position += 1
+        place += 1
         skipWhiteSpace()
       case UInt8(ascii: "}"): return leave()
       default: return false
@@ -87,7 +95,7 @@ package struct JSONScanner {
   }
 
   /// Reads an array; `element` is called at each element and has to read it.
-  @inline(__always) package mutating func array(_ element: (inout JSONScanner) -> Bool) -> Bool {
+  @inlinable @inline(__always) public mutating func array(_ element: (inout JSONScanner) -> Bool) -> Bool {
     guard current == UInt8(ascii: "["), enter() else { return false }
     if current == UInt8(ascii: "]") { return leave() }
     while true {
@@ -95,7 +103,7 @@ package struct JSONScanner {
       skipWhiteSpace()
       switch current {
       case UInt8(ascii: ","):
-        position += 1
+        place += 1
         skipWhiteSpace()
       case UInt8(ascii: "]"): return leave()
       default: return false
@@ -103,21 +111,21 @@ package struct JSONScanner {
     }
   }
 
-  private mutating func enter() -> Bool {
+  @inlinable mutating func enter() -> Bool {
     depth += 1
-    position += 1
+    place += 1
     skipWhiteSpace()
     return depth <= JSONValue.maximumDepth
   }
 
-  private mutating func leave() -> Bool {
+  @inlinable mutating func leave() -> Bool {
     depth -= 1
-    position += 1
+    place += 1
     return true
   }
 
   /// Reads any value.
-  package mutating func skip() -> Bool {
+  @inlinable public mutating func skip() -> Bool {
     switch current {
     case UInt8(ascii: "\""): string() != nil
     case UInt8(ascii: "{"): object { scanner, _ in scanner.skip() }
@@ -130,51 +138,51 @@ package struct JSONScanner {
   }
 
   /// Reads `true` or `false`.
-  package mutating func bool() -> Bool? {
+  @inlinable public mutating func bool() -> Bool? {
     if word("true") { return true }
     return word("false") ? false : nil
   }
 
   /// Reads a word where it stands here.
-  package mutating func word(_ spelling: StaticString) -> Bool {
+  @inlinable public mutating func word(_ spelling: StaticString) -> Bool {
     let length = spelling.utf8CodeUnitCount
-    guard bytes.count - position >= length else { return false }
-    for index in 0..<length where bytes[position + index] != spelling.utf8Start[index] { return false }
-    position += length
+    guard bytes.count - place >= length else { return false }
+    for index in 0..<length where bytes[place + index] != spelling.utf8Start[index] { return false }
+    place += length
     return true
   }
 
   /// Reads a number.
   ///
   /// - Returns: the place of its literal.
-  package mutating func number() -> Range<Int>? {
-    let start = position
-    if current == UInt8(ascii: "-") { position += 1 }
+  public mutating func number() -> Range<Int>? {
+    let start = place
+    if current == UInt8(ascii: "-") { place += 1 }
     if current == UInt8(ascii: "0") {
-      position += 1
+      place += 1
     } else if !digits() {
       return nil
     }
     if current == UInt8(ascii: ".") {
-      position += 1
+      place += 1
       guard digits() else { return nil }
     }
     if current == UInt8(ascii: "e") || current == UInt8(ascii: "E") {
-      position += 1
-      if current == UInt8(ascii: "+") || current == UInt8(ascii: "-") { position += 1 }
+      place += 1
+      if current == UInt8(ascii: "+") || current == UInt8(ascii: "-") { place += 1 }
       guard digits() else { return nil }
     }
-    return position - start <= 1_024 ? start..<position : nil
+    return place - start <= 1_024 ? start..<place : nil
   }
 
   private mutating func digits() -> Bool {
-    let start = position
-    while position < bytes.count, bytes[position] &- UInt8(ascii: "0") < 10 { position += 1 }
-    return position > start
+    let start = place
+    while place < bytes.count, bytes[place] &- UInt8(ascii: "0") < 10 { place += 1 }
+    return place > start
   }
 
   /// Reads a number that is an integer of at most 18 digits, written without fraction or exponent.
-  package mutating func integer() -> Int? {
+  @inlinable public mutating func integer() -> Int? {
     guard let range = number(), range.count <= 18 else { return nil }
     var value = 0
     let isNegative = bytes[range.lowerBound] == UInt8(ascii: "-")
@@ -187,7 +195,7 @@ package struct JSONScanner {
   }
 
   /// Reads a number of at most 15 digits without an exponent, which a `Double` holds to the last digit that was written.
-  package mutating func decimal() -> Double? {
+  public mutating func decimal() -> Double? {
     guard let range = number(), range.count <= 16 else { return nil }
     var value = 0
     var scale = 1.0
@@ -209,18 +217,18 @@ package struct JSONScanner {
   // MARK: strings
 
   /// Reads a string, escapes and UTF-8 checked.
-  package mutating func string() -> Text? {
+  @inlinable public mutating func string() -> Text? {
     guard current == UInt8(ascii: "\"") else { return nil }
-    position += 1
-    let start = position
+    place += 1
+    let start = place
     var hasEscapes = false
     while true {
       skipPlain()
-      guard position < bytes.count else { return nil }
-      switch bytes[position] {
+      guard place < bytes.count else { return nil }
+      switch bytes[place] {
       case UInt8(ascii: "\""):
-        position += 1
-        return Text(range: start..<position - 1, hasEscapes: hasEscapes)
+        place += 1
+        return Text(range: start..<place - 1, hasEscapes: hasEscapes)
       case UInt8(ascii: "\\"):
         hasEscapes = true
         guard escape() else { return nil }
@@ -232,28 +240,28 @@ package struct JSONScanner {
 
   /// Skips what stands for itself in a string: ASCII but for control characters, quotes and backslashes. Eight bytes at a
   /// time (Mycroft's tests for a byte below a value and for a zero byte).
-  private mutating func skipPlain() {
+  @inlinable mutating func skipPlain() {
     let ones: UInt64 = 0x0101_0101_0101_0101
     let highs: UInt64 = 0x8080_8080_8080_8080
-    while bytes.count - position >= 8 {
-      let word = bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+    while bytes.count - place >= 8 {
+      let word = bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)
       let quotes = word ^ (ones &* 0x22)
       let slashes = word ^ (ones &* 0x5C)
       let special =
         word | (word &- ones &* 0x20) & ~word | (quotes &- ones) & ~quotes | (slashes &- ones) & ~slashes
       guard special & highs == 0 else { break }
-      position += 8
+      place += 8
     }
-    while position < bytes.count {
-      let byte = bytes[position]
+    while place < bytes.count {
+      let byte = bytes[place]
       guard byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") else { return }
-      position += 1
+      place += 1
     }
   }
 
   /// One character of more than one byte (Unicode 16, table 3-7).
-  private mutating func character() -> Bool {
-    let lead = bytes[position]
+  @usableFromInline mutating func character() -> Bool {
+    let lead = bytes[place]
     let (length, low, high): (Int, UInt8, UInt8) =
       switch lead {
       case 0xC2...0xDF: (2, 0x80, 0xBF)
@@ -265,18 +273,18 @@ package struct JSONScanner {
       case 0xF4: (4, 0x80, 0x8F)
       default: (0, 0, 0)
       }
-    guard length > 0, bytes.count - position >= length, bytes[position + 1] >= low, bytes[position + 1] <= high else {
+    guard length > 0, bytes.count - place >= length, bytes[place + 1] >= low, bytes[place + 1] <= high else {
       return false
     }
-    for index in 2..<max(2, length) where bytes[position + index] & 0xC0 != 0x80 { return false }
-    position += length
+    for index in 2..<max(2, length) where bytes[place + index] & 0xC0 != 0x80 { return false }
+    place += length
     return true
   }
 
-  private mutating func escape() -> Bool {
-    position += 1
+  @usableFromInline mutating func escape() -> Bool {
+    place += 1
     let letter = current
-    position += 1
+    place += 1
     switch letter {
     case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
       UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
@@ -292,18 +300,18 @@ package struct JSONScanner {
   }
 
   private mutating func hexadecimal() -> UInt32? {
-    guard bytes.count - position >= 4 else { return nil }
+    guard bytes.count - place >= 4 else { return nil }
     var code: UInt32 = 0
     for _ in 0..<4 {
       let digit: UInt8
-      switch bytes[position] {
-      case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = bytes[position] - UInt8(ascii: "0")
-      case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = bytes[position] - UInt8(ascii: "a") + 10
-      case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = bytes[position] - UInt8(ascii: "A") + 10
+      switch bytes[place] {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = bytes[place] - UInt8(ascii: "0")
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = bytes[place] - UInt8(ascii: "a") + 10
+      case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = bytes[place] - UInt8(ascii: "A") + 10
       default: return nil
       }
       code = code << 4 | UInt32(digit)
-      position += 1
+      place += 1
     }
     return code
   }

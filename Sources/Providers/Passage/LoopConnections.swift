@@ -17,6 +17,8 @@ final class LoopConnections {
   private var counts: [Int]
   /// Connections with something to wait for.
   private var waiting: [PassageConnection] = []
+  /// Connections with requests that have not been handed to the system.
+  private var unsent: [PassageConnection] = []
   private var timer: Scheduled<Void>?
   private var timerDue = NIODeadline.distantFuture
   private var isClosed = false
@@ -101,6 +103,18 @@ final class LoopConnections {
   func close() {
     isClosed = true
     for connection in idle.joined() { connection.close() }
+  }
+
+  /// Sends what a connection has to send, once everything that has come in has been looked at. The system then wakes a reader
+  /// once for many requests, where it would wake it for each.
+  func flushSoon(_ connection: PassageConnection) {
+    unsent.append(connection)
+    guard unsent.count == 1 else { return }
+    eventLoop.assumeIsolated().execute {
+      let unsent = self.unsent
+      self.unsent.removeAll(keepingCapacity: true)
+      for connection in unsent { connection.flush() }
+    }
   }
 
   // MARK: time

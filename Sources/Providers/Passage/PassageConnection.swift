@@ -51,8 +51,11 @@ final class PassageConnection: ChannelInboundHandler, ChannelOutboundHandler {
       exchange.closed(self)
       return
     }
-    context.writeAndFlush(wrapOutboundOut(request), promise: nil)
+    context.write(wrapOutboundOut(request), promise: nil)
+    pool.flushSoon(self)
   }
+
+  func flush() { context?.flush() }
 
   /// The exchange has what it wants, or wants no more. What is left of the response is awaited for a moment, so that the
   /// connection can be used again; where nothing more was to come of it soon, the connection is closed.

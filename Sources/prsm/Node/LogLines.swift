@@ -43,25 +43,42 @@ final class LogLines: RequestLog {
   func write(_ line: RequestLine) {
     let level = line.level
     guard level >= self.level else { return }
-    add(level) { bytes in
-      bytes.append(contentsOf: #","source":"Gateway","message":"request","bytes":""#.utf8)
-      Self.append(line.bytes, to: &bytes)
-      Self.quote(&bytes)
-      if let failure = line.failure { Self.member("error", failure, &bytes) }
-      Self.member("method", line.method, &bytes)
-      bytes.append(contentsOf: #","ms":""#.utf8)
+    let length =
+      line.id.utf8.count + line.method.utf8.count + line.path.utf8.count + (line.failure?.utf8.count ?? 0)
+      + (line.tenant?.utf8.count ?? 0) + (line.trace?.utf8.count ?? 0)
+    // Each byte may become an escape of six.
+    let size = 256 + 6 * length
+    withUnsafeTemporaryAllocation(byteCount: size, alignment: 1) { room in
+      var text = LineText(room)
+      text.add(#","source":"Gateway","message":"request","bytes":""#)
+      text.add(line.bytes)
+      if let failure = line.failure {
+        text.add(#"","error":""#)
+        text.add(escaping: failure)
+      }
+      text.add(#"","method":""#)
+      text.add(escaping: line.method)
+      text.add(#"","ms":""#)
       let microseconds = max(0, Int(clamping: line.time.microseconds))
-      Self.append(microseconds / 1000, to: &bytes)
-      bytes.append(UInt8(ascii: "."))
-      for divisor in [100, 10, 1] { bytes.append(UInt8(ascii: "0") + UInt8(microseconds / divisor % 10)) }
-      Self.quote(&bytes)
-      Self.member("path", line.path.utf8.count <= 200 ? line.path : String(line.path.prefix(200)), &bytes)
-      Self.member("request", line.id, &bytes)
-      bytes.append(contentsOf: #","status":""#.utf8)
-      Self.append(line.status, to: &bytes)
-      Self.quote(&bytes)
-      if let tenant = line.tenant { Self.member("tenant", tenant, &bytes) }
-      if let trace = line.trace { Self.member("trace", trace, &bytes) }
+      text.add(microseconds / 1000)
+      text.add(".")
+      for divisor in [100, 10, 1] { text.add(microseconds / divisor % 10) }
+      text.add(#"","path":""#)
+      text.add(escaping: line.path.utf8.count <= 200 ? line.path : String(line.path.prefix(200)))
+      text.add(#"","request":""#)
+      text.add(escaping: line.id)
+      text.add(#"","status":""#)
+      text.add(line.status)
+      if let tenant = line.tenant {
+        text.add(#"","tenant":""#)
+        text.add(escaping: tenant)
+      }
+      if let trace = line.trace {
+        text.add(#"","trace":""#)
+        text.add(escaping: trace)
+      }
+      text.add("\"")
+      add(level) { $0.append(contentsOf: text.written) }
     }
   }
 
@@ -129,17 +146,67 @@ final class LogLines: RequestLog {
   }
 
   private static func quote(_ bytes: inout [UInt8]) { bytes.append(UInt8(ascii: "\"")) }
+}
 
-  private static func member(_ name: StaticString, _ value: String, _ bytes: inout [UInt8]) {
-    bytes.append(contentsOf: ",\"".utf8)
-    name.withUTF8Buffer { bytes.append(contentsOf: $0) }
-    bytes.append(contentsOf: "\":".utf8)
-    JSONValue.write(value, into: &bytes)
+/// Puts a line together in room that was measured for it.
+private struct LineText {
+  private let room: UnsafeMutableRawBufferPointer
+  private var size = 0
+
+  init(_ room: UnsafeMutableRawBufferPointer) {
+    self.room = room
   }
 
-  private static func append(_ number: Int, to bytes: inout [UInt8]) {
-    if number >= 10 { append(number / 10, to: &bytes) }
-    bytes.append(UInt8(ascii: "0") + UInt8(max(0, number) % 10))
+  var written: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: room[..<size]) }
+
+  mutating func add(_ text: StaticString) {
+    room.baseAddress?.advanced(by: size).copyMemory(from: text.utf8Start, byteCount: text.utf8CodeUnitCount)
+    size += text.utf8CodeUnitCount
+  }
+
+  mutating func add(_ number: Int) {
+    if number >= 10 { add(number / 10) }
+    room[size] = UInt8(ascii: "0") + UInt8(max(0, number) % 10)
+    size += 1
+  }
+
+  /// A text as it stands between the quotes of a JSON string.
+  mutating func add(escaping text: String) {
+    let isCopied = text.utf8.withContiguousStorageIfAvailable { utf8 in
+      let bytes = UnsafeRawBufferPointer(utf8)
+      guard Self.isPlain(bytes) else { return false }
+      UnsafeMutableRawBufferPointer(rebasing: room[size...]).copyMemory(from: bytes)
+      size += bytes.count
+      return true
+    }
+    guard isCopied != true else { return }
+    var quoted: [UInt8] = []
+    JSONValue.write(text, into: &quoted)
+    for byte in quoted.dropFirst().dropLast() {
+      room[size] = byte
+      size += 1
+    }
+  }
+
+  /// Whether all bytes stand for themselves: ASCII but for control characters, quotes and backslashes.
+  private static func isPlain(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    var special: UInt64 = 0
+    var index = 0
+    while bytes.count - index >= 8 {
+      let word = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+      let quotes = word ^ (ones &* 0x22)
+      let slashes = word ^ (ones &* 0x5C)
+      special |= word | (word &- ones &* 0x20) & ~word | (quotes &- ones) & ~quotes | (slashes &- ones) & ~slashes
+      index += 8
+    }
+    guard special & (ones &* 0x80) == 0 else { return false }
+    while index < bytes.count {
+      let byte = bytes[index]
+      guard byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") else { return false }
+      index += 1
+    }
+    return true
   }
 }
 
