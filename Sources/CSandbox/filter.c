@@ -36,7 +36,7 @@ static const char *const allowed[] = {
     "_newselect", "pselect6", "poll", "ppoll", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait",
     "epoll_pwait", "eventfd", "eventfd2", "getrandom", "socketpair", "sendmsg", "recvmsg", "sendto", "recvfrom",
     "shutdown", "getsockopt", "setsockopt", "getsockname", "getpeername", "restart_syscall", "membarrier",
-    "pidfd_open", "utimensat", "utimes", "futimesat", "utime", "chmod", "fchmod", "fchmodat", "unlink", "unlinkat",
+    "pidfd_open", "chmod", "fchmod", "fchmodat", "unlink", "unlinkat",
     "rmdir",
 };
 
@@ -95,6 +95,21 @@ static int build(scmp_filter_ctx context, const char **culprit) {
   for (size_t i = 0; result == 0 && i < sizeof conditional / sizeof *conditional; i++) {
     *culprit = conditional[i].name;
     result = add(context, SCMP_ACT_ALLOW, conditional[i].name, conditional[i].comparison);
+  }
+
+  // Times may be set on what is the caller's own, which the kernel asks of explicit times. "Now" it grants to whoever may
+  // write, and so on the devices, whose nodes are the host's.
+  const struct scmp_arg_cmp second = SCMP_A1_64(SCMP_CMP_NE, 0), third = SCMP_A2_64(SCMP_CMP_NE, 0);
+  const struct scmp_arg_cmp no_second = SCMP_A1_64(SCMP_CMP_EQ, 0), no_third = SCMP_A2_64(SCMP_CMP_EQ, 0);
+  struct {
+    const char *name;
+    const struct scmp_arg_cmp *times, *now;
+  } dated[] = {{"utime", &second, &no_second}, {"utimes", &second, &no_second}, {"futimesat", &third, &no_third},
+               {"utimensat", &third, &no_third}};
+  for (size_t i = 0; result == 0 && i < sizeof dated / sizeof *dated; i++) {
+    *culprit = dated[i].name;
+    result = add(context, SCMP_ACT_ALLOW, dated[i].name, dated[i].times);
+    if (result == 0) result = add(context, SCMP_ACT_ERRNO(EPERM), dated[i].name, dated[i].now);
   }
 
   // Terminals cannot be driven; the rest of ioctl pretends that there is no such device.

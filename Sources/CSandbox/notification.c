@@ -34,7 +34,18 @@ int prsm_sandbox_notification_answer(int listener, uint64_t identifier, int erro
   return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer.response);
 }
 
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#endif
+
+void prsm_sandbox_notification_hasten(int listener) {
+  (void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+}
+
 #else
+
+void prsm_sandbox_notification_hasten(int listener) { (void)listener; }
 
 int prsm_sandbox_notification_receive(int listener, prsm_sandbox_notification *notification) {
   (void)listener;

@@ -187,6 +187,19 @@ struct EscapeTests {
     }
   }
 
+  @Test(arguments: ["null", "zero", "random", "urandom"])
+  func `the host's devices keep their times`(name: String) async throws {
+    for call in ["os.utime('/dev/\(name)')", "os.utime(os.open('/dev/\(name)', os.O_RDWR))"] {
+      let result = try await run("import os\n\(call)")
+      guard case .exception("PermissionError", _, 2) = result.outcome else {
+        Issue.record("\(result.outcome)")
+        return
+      }
+    }
+    let own = try await run("import os, pathlib\np = pathlib.Path('x')\np.touch()\np.touch()\nos.utime('x', (1, 1))")
+    #expect(own.outcome == .completed)
+  }
+
   @Test
   func `the environment is empty and nobody else is there`() async throws {
     let source = """

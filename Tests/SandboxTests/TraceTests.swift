@@ -218,9 +218,9 @@ struct TraceTests {
     #expect(result.standardOutput == Array("3\n".utf8))
   }
 
-  @Test
-  func `a channel that was closed is reported`() async throws {
-    let result = try await trace("import os\nos.close(3)\nx = 1")
+  @Test(arguments: ["os.close(3)", "os.dup2(1, 3)", "os.close(3)\nos.dup(1)", "os.dup2(os.open('f', 66), 3)"])
+  func `a channel that was closed is reported`(closing: String) async throws {
+    let result = try await trace("import os\n\(closing)\nx = 1")
     #expect(result.outcome == .tampering("closed the tracer's channel"))
   }
 

@@ -60,6 +60,10 @@ int prsm_sandbox_notification_receive(int listener, prsm_sandbox_notification *n
 /// Lets the call go on (`error` 0) or makes it fail with `error`.
 int prsm_sandbox_notification_answer(int listener, uint64_t identifier, int error);
 
+/// Has callers and the supervisor hand over to each other at once, without a detour over another processor. Kernels before
+/// Linux 6.6 cannot, and go on as they do.
+void prsm_sandbox_notification_hasten(int listener);
+
 /// The name of a system call, or "call N". Writes at most `capacity` bytes, always terminated.
 void prsm_sandbox_call_name(int call, char *name, size_t capacity);
 

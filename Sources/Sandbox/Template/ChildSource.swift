@@ -9,20 +9,17 @@ extension PythonTemplate {
     def confine(limits, descriptors):
         """Its own descriptors, its own limits."""
         _, cpu_seconds, memory, file_bytes, open_files = limits[:5]
-        high = [os.dup2(descriptor, 300 + place, inheritable=False) for place, descriptor in enumerate(descriptors)]
-        os.closerange(0, 300)
+        # Below 64, where the kernel needs no larger table: with a second thread it would wait long before it gave one.
+        high = [os.dup2(descriptor, 48 + place, inheritable=False) for place, descriptor in enumerate(descriptors)]
+        os.closerange(0, 48)
         for place, descriptor in enumerate(high[1:]):
             os.dup2(descriptor, place, inheritable=False)
         os.dup2(high[0], 5, inheritable=False)
-        os.closerange(300, 400)
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        os.closerange(48, 64)
         bound = resource.setrlimit
-        bound(resource.RLIMIT_CORE, (0, 0))
         bound(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
         bound(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
         bound(resource.RLIMIT_NOFILE, (open_files, open_files))
-        bound(resource.RLIMIT_MEMLOCK, (0, 0))
-        bound(resource.RLIMIT_MSGQUEUE, (0, 0))
         bound(resource.RLIMIT_AS, (memory, memory))
 
     def read_all(descriptor):
@@ -49,12 +46,18 @@ extension PythonTemplate {
         """The way back to the supervisor: frames that begin with the run's key. Anything else that arrives there gives the
         program away."""
         write, pack, size_of, leave = os.write, struct.Struct("<I").pack, len, os._exit
-        guard = _thread.allocate_lock()
+        guard, look = _thread.allocate_lock(), os.fstat
+        def place():
+            about = look(descriptor)
+            return about.st_dev, about.st_ino
+        way = place()
         def send(kind, text):
             body = text.encode("utf-8", "backslashreplace")
             frame = key + kind + pack(size_of(body)) + body
             try:
                 with guard:
+                    if place() != way:
+                        leave(CHANNEL_CLOSED)  # another file has been put there
                     while frame:
                         frame = frame[write(descriptor, frame):]
             except OSError:
@@ -93,7 +96,7 @@ extension PythonTemplate {
         elif len(arguments) == 1 and type(arguments[0]) is str and not isinstance(error, KeyError):
             message = arguments[0]
         else:
-            message = make_renderer(16, 200)(arguments if len(arguments) > 1 else arguments[0], 0)
+            message = make_renderer(16, 200)[0](arguments if len(arguments) > 1 else arguments[0], 0)
         kind = "exception"
         if isinstance(error, MemoryError):
             kind = "memory"
@@ -125,12 +128,14 @@ extension PythonTemplate {
         except Exception:
             pass
 
-    def begin(become_main, settrace, tracer, code, namespace, box, done):
+    def begin(go, box, done):
         # This frame lies under the program's own: it must hold nothing that a program could use.
+        go.acquire()
+        become_main, settrace, tracer, code, namespace = box.pop()
         become_main()
         if tracer is not None:
             settrace(tracer)
-        del become_main, settrace, tracer
+        del go, become_main, settrace, tracer
         try:
             exec(code, namespace)
             if box[0] is not None:
@@ -139,7 +144,19 @@ extension PythonTemplate {
             box[1] = error
         done.release()
 
-    def run(request, key):
+    class Stage:
+        """The thread that a program runs in, waiting for it: its stack is deep, and it leaves the first one free to send
+        what the tracer has written down while the program computes or sleeps."""
+        def __init__(self):
+            self.go, self.done, self.box = _thread.allocate_lock(), _thread.allocate_lock(), [None, None]
+            self.go.acquire()
+            self.done.acquire()
+            _thread.stack_size(32 << 20)
+            bottom = types.FunctionType(begin.__code__, {"__builtins__": __builtins__})
+            _thread.start_new_thread(bottom, (self.go, self.box, self.done))
+            _thread.stack_size(2 << 20)
+
+    def run(request, key, stage, tracing):
         send = make_channel(3, key)
         source = request["source"]
         if source[:1] == "\ufeff":
@@ -161,16 +178,17 @@ extension PythonTemplate {
             return 1
         tracer = flush = None
         if request["trace"] is not None:
-            tracer, flush = make_tracer(send, request["trace"])
-        box = [make_service(4) if request["linked"] else None, None]
-        done = _thread.allocate_lock()
-        done.acquire()
-        _thread.stack_size(32 << 20)
+            tracer, flush, arm = tracing
+            arm(send, request["trace"])
+        box, done = stage.box, stage.done
+        if request["linked"]:
+            box[0] = make_service(4)
+        box.append((become_main, sys.settrace, tracer, code, namespace))
+        go = stage.go
         request.clear()
-        bottom = types.FunctionType(begin.__code__, {"__builtins__": __builtins__})
+        del stage, tracing
         gc.enable()
-        _thread.start_new_thread(bottom, (become_main, sys.settrace, tracer, code, namespace, box, done))
-        _thread.stack_size(2 << 20)
+        go.release()
         if flush is None:
             done.acquire()
         else:
@@ -207,14 +225,27 @@ extension PythonTemplate {
         send(b"E", "\x1f".join(fields))
         return status
 
-    def start(limits, descriptors):
+    def start(control, begins, tracing):
         status = 70
         try:
+            random.seed()
+            for hooks in FORK_HOOKS:
+                register_at_fork(**hooks)
+            stage = Stage()
+            control.send(b"ready")
+            data = b"kill"
+            while data == b"kill":  # it came when the run before was over already
+                data, descriptors = receive(control)
+            if not data:
+                os._exit(0)
+            limits = [int(word) for word in data.split()]
+            os.write(begins, b"%d" % limits[0])
+            control.detach()
             confine(limits, descriptors)
             request = json.loads(read_all(5))
             key = bytes.fromhex(request.pop("key"))
             if request["kind"] == "run":
-                status = run(request, key)
+                status = run(request, key, stage, tracing)
             elif request["kind"] == "judge":
                 status = judge(request, make_channel(3, key))
             else:
@@ -223,5 +254,38 @@ extension PythonTemplate {
             status = 71
         finally:
             os._exit(status)
+
+    REHEARSAL = """
+    def rehearse(values, word):
+        kept, seen, total = [], {}, 0
+        for value in values:
+            if value % 2 == 0:
+                total += value
+            elif value > 2:
+                total = total - 1
+            kept.append(total)
+            seen[word] = (total, 0.5, None)
+        try:
+            return kept[99]
+        except IndexError:
+            return len(word) > 2
+    for _ in range(4):
+        rehearse([5, 3, 8, 1, 9, 2], 'word')
+    """
+
+    def rehearse(tracing):
+        """Traces a program in the template, so that each child finds the interpreter's caches filled and its code quickened,
+        in pages that it need not write to."""
+        request = json.loads(json.dumps({"source": REHEARSAL, "trace": [20000, 1 << 20, 16, 20, 120, 2000]}))
+        tracer, flush, arm = tracing
+        arm(None, request["trace"], rehearses=True)
+        code = compile(request["source"], PROGRAM, "exec", dont_inherit=True)
+        namespace = {"__name__": "__main__", "__builtins__": __builtins__}
+        sys.settrace(tracer)
+        try:
+            exec(code, namespace)
+        finally:
+            sys.settrace(None)
+        flush()
     """#
 }

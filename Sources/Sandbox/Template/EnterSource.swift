@@ -2,8 +2,9 @@ extension PythonTemplate {
   /// Stage one: installs the filter, sends its listener to the supervisor, and becomes the template.
   static let enter = #"""
     # Stage one: put the filter on, hand its listener to the supervisor, become the template. Nothing of this stage, ctypes
-    # above all, is left in memory afterwards.
-    import array, ctypes, os, socket
+    # above all, is left in memory afterwards. The template gets its code compiled: compiling leaves holes in memory, and each
+    # page costs a fork some time.
+    import array, ctypes, marshal, os, socket
     control = socket.socket(fileno=3)
     order, ancillary, _, _ = control.recvmsg(256, socket.CMSG_SPACE(8))
     files = array.array("i")
@@ -12,6 +13,9 @@ extension PythonTemplate {
     program = os.fdopen(files[0], "rb").read()
     source = os.fdopen(files[1], "rb").read().decode()
     os.closerange(4, 256)
+    compiled = os.memfd_create("template", 0)
+    os.write(compiled, marshal.dumps([compile(part, name, "exec") for name, part in eval(source)]))
+    os.lseek(compiled, 0, 0)
     class Filter(ctypes.Structure):
         _fields_ = [("count", ctypes.c_ushort), ("program", ctypes.c_void_p)]
     libc = ctypes.CDLL(None, use_errno=True)
@@ -24,9 +28,10 @@ extension PythonTemplate {
         raise OSError(ctypes.get_errno(), "seccomp(SECCOMP_SET_MODE_FILTER, NEW_LISTENER) failed")
     control.sendmsg([b"listener"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [listener]))])
     os.set_inheritable(3, True)
-    os.execve(os.environ["PRSM_PYTHON"], ["python3", "-s", "-S", "-c", source], {
+    launch = "import marshal\nwith open(%d, 'rb') as file: parts = marshal.load(file)\nfor part in parts: exec(part)" % compiled
+    os.execve(os.environ["PRSM_PYTHON"], ["python3", "-s", "-S", "-c", launch], {
         "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1",
-        "MALLOC_ARENA_MAX": "1", "LD_LIBRARY_PATH": os.environ["LD_LIBRARY_PATH"], "PRSM_PYTHON": os.environ["PRSM_PYTHON"],
-        "HOME": "/tmp"})
+        "MALLOC_ARENA_MAX": "1", "LD_BIND_NOW": "1", "LD_LIBRARY_PATH": os.environ["LD_LIBRARY_PATH"],
+        "PRSM_PYTHON": os.environ["PRSM_PYTHON"], "HOME": "/tmp"})
     """#
 }

@@ -2,20 +2,23 @@
 ///
 /// They are part of this module as text, so that there is no file to install, to find, or to replace.
 enum PythonTemplate {
-  /// The template that stage one becomes. The parts share one namespace. The tracer is compiled under a name of its own,
+  /// The template that stage one becomes, in parts that share one namespace. The tracer is compiled under a name of its own,
   /// by which it notices that a program calls it.
+  private static let parts = [
+    ("<template>", [serving, running, rendering, codec, judging, preparing].joined(separator: "\n")),
+    ("<tracer>", tracing),
+  ]
+
+  /// The template without the call that never returns, for an interpreter outside of any sandbox.
   static let source =
-    [
-      part([serving, running, rendering, codec, judging, preparing].joined(separator: "\n"), "<template>"),
-      part(tracing, "<tracer>"),
-    ].joined(separator: "\n") + "\n"
+    parts.map { name, text in "exec(compile(\(pythonLiteral(text)), '\(name)', 'exec'))" }
+    .joined(separator: "\n") + "\n"
 
-  /// The template with the call that never returns.
-  static let launch = "import sys\n" + source + part("start(*serve())", "<template>")
-
-  private static func part(_ text: String, _ name: String) -> String {
-    "exec(compile(\(pythonLiteral(text)), '\(name)', 'exec'))"
-  }
+  /// What stage one compiles: the template and the call that never returns, as a list of names and texts.
+  static let launch =
+    "["
+    + (parts + [("<template>", "start(*serve())")]).map { name, text in "('\(name)', \(pythonLiteral(text)))" }
+    .joined(separator: ", ") + "]"
 
   private static func pythonLiteral(_ text: String) -> String {
     var literal = "'"

@@ -2,7 +2,8 @@ extension PythonTemplate {
   /// Values written down without running any code of the program.
   static let rendering = #"""
     def make_renderer(most_items, most_characters):
-        """Writes a value down without running any code of the program: never its repr, its attributes or its hash."""
+        """Writes a value down without running any code of the program: never its repr, its attributes or its hash. With it
+        comes a function that sets other bounds."""
         exact, identity, length, short, ordered, represent = type, id, len, min, sorted, repr
         mro_of = type.__dict__["__mro__"].__get__
         name_of = type.__dict__["__name__"].__get__
@@ -18,6 +19,11 @@ extension PythonTemplate {
             if size > most_characters:
                 return represent(Text.__getitem__(value, slice(0, most_characters))) + "…+%d" % (size - most_characters)
             return represent(Text.__str__(value))
+        def quick_text(value, level):
+            return represent(value) if length(value) <= most_characters else text(value, level)
+        def quick_whole(value, level):
+            return represent(value) if -small < value < small else whole(value, level)
+        small = 1 << 63
         def octets(value, level):
             size = length(value)
             if size > most_characters:
@@ -83,6 +89,11 @@ extension PythonTemplate {
             identity(exact): lambda value, level: "<class %s>" % name_of(value),
         }
         form = forms.get
+        # Where the type is exactly this one, the usual ways run no code of the program either.
+        quick = {
+            **forms, identity(Text): quick_text, identity(Whole): quick_whole,
+            identity(float): lambda value, level: represent(value),
+        }.get
 
         def instance(value, kind, level):
             if level >= deepest:
@@ -104,7 +115,7 @@ extension PythonTemplate {
 
         def render(value, level):
             kind = exact(value)
-            write = form(identity(kind))
+            write = quick(identity(kind))
             if write is not None:
                 return write(value, level)
             for base in mro_of(kind):
@@ -112,6 +123,10 @@ extension PythonTemplate {
                 if write is not None:
                     return name_of(kind) + "(" + write(value, level) + ")"
             return instance(value, kind, level)
+
+        def bound(items, characters):
+            nonlocal most_items, most_characters
+            most_items, most_characters = items, characters
 
         def bounded(value, level):
             try:
@@ -121,6 +136,6 @@ extension PythonTemplate {
             if length(written) > 4 * most_characters:
                 return written[:4 * most_characters] + "…+%d" % (length(written) - 4 * most_characters)
             return written
-        return bounded
+        return bounded, bound
     """#
 }

@@ -3,11 +3,16 @@ extension PythonTemplate {
   static let serving = #"""
     # The template: process 1 of the sandbox. It forks a child for each run, watches it, ends whatever it leaves behind, and
     # says how it ended. It never reads a program, its input, its tests or its results: those go from the supervisor to the
-    # child and back through descriptors that the template only passes on.
-    import sys
+    # child and back. The next child is forked as soon as nothing is left of the one before, and takes its order itself.
+    import os, sys
     sys.path = [path for path in sys.path if path not in ("", "/tmp")]
-    import _thread, array, ast, atexit, errno, functools, gc, io, json, linecache, os, resource, select, signal, socket, struct
-    import threading, time, traceback, types
+    # What modules want done after a fork is for threads, of which the template has none. A child has it done after forks of
+    # its own.
+    FORK_HOOKS = []
+    register_at_fork = os.register_at_fork
+    os.register_at_fork = lambda **hooks: FORK_HOOKS.append(hooks)
+    import _thread, array, ast, atexit, errno, functools, gc, io, json, linecache, operator, random, resource, select, signal
+    import socket, struct, threading, time, traceback, types
     # Extension modules are native code, and no native code can be loaded once the template is ready: those that programs use
     # are loaded now. Modules in Python are loaded now where nearly every program needs them; the fewer pages, the faster the
     # fork.
@@ -23,6 +28,7 @@ extension PythonTemplate {
         except BaseException:
             pass
     del name
+    os.register_at_fork = register_at_fork
 
     CHILD_NAMESPACE = {}
     # What `sys` holds, and the copy that the interpreter would make it anew from.
@@ -36,21 +42,26 @@ extension PythonTemplate {
                 descriptors.frombytes(payload[: len(payload) - len(payload) % 4])
         return data, list(descriptors)
 
-    def supervise(control, child, cpu_seconds):
-        """Waits for the child. Returns why it was killed, or "" when it ended by itself."""
+    def supervise(control, child, begun):
+        """Waits for the child. Returns why it was killed, or "" when it ended by itself; None when it ended without an
+        order, because the supervisor has gone."""
         clock = (~child << 3) | 2
-        reason = ""
         ended = os.pidfd_open(child)
         poller = select.poll()
-        poller.register(control, select.POLLIN)
         poller.register(ended, select.POLLIN)
-        begun = time.monotonic()
+        poller.register(begun, select.POLLIN)
+        if all([descriptor != begun for descriptor, _ in poller.poll()]):
+            return None
+        cpu_seconds = int(os.read(begun, 64)) / 1000
+        poller.unregister(begun)
+        poller.register(control, select.POLLIN)
+        reason = ""
         wait = int(cpu_seconds * 1000) + 1
         while True:
             ready = [descriptor for descriptor, _ in poller.poll(wait)]
             if ended in ready:
                 break
-            if control.fileno() in ready:
+            if ready:
                 if not control.recv(64):
                     os._exit(0)
                 reason = reason or "killed"
@@ -90,39 +101,63 @@ extension PythonTemplate {
         except OSError:
             return None
 
+    def fill_holes():
+        """Takes up the free places that lie about in memory, for as long as the result is kept: what a child allocates then
+        lies together, and fewer pages are copied for it."""
+        kept, overhead = [], bytes(0).__sizeof__()
+        keep, size = kept.append, 90_000
+        end = id(bytes(100_000))
+        while size > 512:
+            for _ in range(10_000):
+                block = bytes(size)
+                if id(block) >= end:
+                    break
+                keep(block)
+            block, size = None, size * 7 // 8
+        # Smaller objects come from pools of 16 KiB; the first place of one is right behind its head.
+        for size in range(512, 47, -16):
+            for _ in range(20_000):
+                block = bytes(size - overhead)
+                if id(block) & 0x3fff == 48:
+                    break
+                keep(block)
+            block = None
+        return tuple(kept)
+
     def serve():
         for number in range(1, signal.NSIG):
             try:
                 signal.signal(number, signal.SIG_DFL)
             except (OSError, ValueError):
                 pass
+        for limit in (resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE):
+            resource.setrlimit(limit, (0, 0))
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         control = socket.socket(fileno=3)
         os.environ.clear()
         make_streams()
+        tracer = make_tracer()
+        rehearse(tracer)
+        begun, begins = os.pipe()
         gc.collect()
+        kept = fill_holes()
         gc.freeze()
         gc.disable()
         untouched = folder_state()
-        control.send(b"ready")
-        while True:
-            data, descriptors = receive(control)
-            if not data:
-                os._exit(0)
-            if data == b"kill":
-                continue  # it came when the run was over already
-            limits = [int(word) for word in data.split()]
+        left = 0
+        while left == 0:
             child = os.fork()
             if child == 0:
-                break
-            for descriptor in descriptors:
-                os.close(descriptor)
-            reason = supervise(control, child, limits[0] / 1000)
+                return control, begins, tracer
+            reason = supervise(control, child, begun)
+            if reason is None:
+                os._exit(0)
             status, microseconds, memory, survivors = collect(child)
             left = 0 if folder_state() == untouched else 1
             control.send(b"%d %d %d %d %d %s" % (status, microseconds, memory, survivors, left, reason.encode()))
-        for descriptor in (control.fileno(),):
-            control.detach()
-            os.close(descriptor)
-        return limits, descriptors
+        # Of no further use: the supervisor ends it.
+        while control.recv(64):
+            pass
+        os._exit(0)
     """#
 }

@@ -55,7 +55,8 @@ struct ChildRequest {
 
   private static func make(_ body: (String) -> any Encodable) throws(SandboxError) -> ChildRequest {
     var generator = SystemRandomNumberGenerator()
-    let key = (0..<ChannelFrames.keyBytes).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+    let words: [UInt64] = (0..<ChannelFrames.keyBytes / 8).map { _ in generator.next() }
+    let key = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) } }
     let digits = Array("0123456789abcdef")
     let text = String(key.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
     guard let data = try? JSONEncoder().encode(body(text)) else {

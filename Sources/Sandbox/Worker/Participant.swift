@@ -16,7 +16,7 @@ final class Participant {
   private(set) var observed: SandboxOutcome?
   private(set) var refused: [String] = []
   private(set) var isKilled = false
-  private var spawned = -1  // the program's own thread is not the program's doing
+  private var spawned = 0
   private var created = 0
   private let memoryKillsBefore: Int
 
@@ -34,13 +34,8 @@ final class Participant {
     let channel = try Descriptor.pipe()
     pipes = [output.reading, errors.reading, channel.reading]
     open = [true, true, true]
-    if let group = worker.group {
-      _ = group.limit(
-        memoryBytes: limits.memoryBytes + (64 << 20), processes: limits.processes + 8)
-      memoryKillsBefore = group.memoryKills
-    } else {
-      memoryKillsBefore = 0
-    }
+    worker.bound(memoryBytes: limits.memoryBytes + (64 << 20), processes: limits.processes + 8)
+    memoryKillsBefore = worker.memoryKills
     var descriptors = [
       try Descriptor.sealed(request.bytes),
       standardInput.isEmpty ? try Descriptor.null() : try Descriptor.sealed(standardInput),
@@ -83,10 +78,7 @@ final class Participant {
   }
 
   /// Whether a control group ended something for want of memory.
-  var ranOutOfMemory: Bool {
-    guard let group = worker.group else { return false }
-    return group.memoryKills > memoryKillsBefore
-  }
+  var ranOutOfMemory: Bool { worker.countMemoryKills() > memoryKillsBefore }
 
   private func drain(_ place: Int) {
     guard open[place] else { return }

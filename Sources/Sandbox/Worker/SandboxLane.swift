@@ -44,6 +44,9 @@ final class SandboxLane {
         continuation.resume(throwing: error)
       }
     }
+    // The caller has its answer; the next run's child is made now.
+    runner?.settle()
+    judge?.settle()
     // What a run leaves in the work folder goes with its sandbox. The next one starts before it is needed.
     if runner?.isAlive != true { runner = try? startWorker("runner") }
   }

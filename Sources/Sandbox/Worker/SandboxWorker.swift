@@ -1,7 +1,7 @@
 import CSandbox
 import Foundation
 
-/// One sandbox with a template process in it, ready to fork. Belongs to the thread that started it: the sandbox ends with
+/// One sandbox with a template process in it, and a child of that which waits for its order. Belongs to the thread that started it: the sandbox ends with
 /// that thread, with this process, and with this object.
 final class SandboxWorker {
   /// Limits that the template and the child set themselves.
@@ -47,11 +47,18 @@ final class SandboxWorker {
   let control: Descriptor
   let listener: Descriptor
   let template: pid_t
-  let group: ControlGroup?
+  private let group: ControlGroup?
   private(set) var runs = 0
   private(set) var isAlive = true
+  /// How often memory had run out in its control group when that was last asked.
+  private(set) var memoryKills = 0
+  private var bounds = (memoryBytes: 0, processes: 0)
+  /// Whether a child waits for an order.
+  private var isReady = true
   private let process: pid_t
   private let diagnostics: Descriptor
+  /// How long the next child may take to get ready.
+  private static let settlingMilliseconds = 5_000
 
   private init(
     control: Descriptor, listener: Descriptor, process: pid_t, template: pid_t, diagnostics: Descriptor,
@@ -108,6 +115,9 @@ final class SandboxWorker {
 
   /// Asks for a run. `descriptors` are the child's request, 0, 1, 2, its channel, and its link if it has one.
   func begin(_ order: Order, descriptors: [Descriptor]) throws(SandboxError) {
+    settle()
+    guard isAlive else { throw SandboxError(.workerLost, "a sandbox process did not get ready. Try again.") }
+    isReady = false
     runs += 1
     let numbers = descriptors.map(\.number)
     let message = order.message
@@ -120,6 +130,50 @@ final class SandboxWorker {
       end()
       throw .system("order a run")
     }
+  }
+
+  /// Waits for the child of the next run, which is forked once nothing is left of the run before. It is told apart from
+  /// what programs start by this: no program runs in the meantime.
+  func settle() {
+    guard isAlive, !isReady else { return }
+    let deadline = Deadline(milliseconds: Self.settlingMilliseconds)
+    while deadline.millisecondsLeft > 0 {
+      var ready = [false, false]
+      _ = prsm_sandbox_poll([listener.number, control.number], &ready, 2, min(deadline.millisecondsLeft, 1_000))
+      if ready[0] { Self.admit(listener) { $0 == PRSM_SANDBOX_CALL_SPAWNS_PROCESS || $0 == PRSM_SANDBOX_CALL_SIGNALS } }
+      guard ready[1] else { continue }
+      var byte = [UInt8](repeating: 0, count: 16)
+      var descriptor: Int32 = -1
+      let count = byte.withUnsafeMutableBytes {
+        prsm_sandbox_receive(control.number, $0.baseAddress, $0.count, &descriptor)
+      }
+      if descriptor >= 0 { close(descriptor) }
+      if count < 0, errno == EAGAIN || errno == EINTR { continue }
+      guard count > 0 else { break }
+      isReady = true
+      return
+    }
+    end()
+  }
+
+  /// Lets the template, or a child that has no program yet, do what it asks for, as far as that is wanted.
+  fileprivate static func admit(_ listener: Descriptor, _ isWanted: (prsm_sandbox_call_kind) -> Bool) {
+    var notification = prsm_sandbox_notification()
+    guard prsm_sandbox_notification_receive(listener.number, &notification) == 0 else { return }
+    let answer = isWanted(prsm_sandbox_classify(&notification)) ? 0 : EPERM
+    _ = prsm_sandbox_notification_answer(listener.number, notification.identifier, answer)
+  }
+
+  /// Bounds what the sandbox's processes use together, where there is a control group.
+  func bound(memoryBytes: Int, processes: Int) {
+    guard let group, bounds != (memoryBytes, processes) else { return }
+    if group.limit(memoryBytes: memoryBytes, processes: processes) { bounds = (memoryBytes, processes) }
+  }
+
+  /// How often memory has run out in the control group; 0 where there is none.
+  func countMemoryKills() -> Int {
+    if let group { memoryKills = group.memoryKills }
+    return memoryKills
   }
 
   /// Asks for the end of the run in progress.
@@ -212,7 +266,9 @@ private struct Starting {
       _ = prsm_sandbox_poll([control.number], &ready, 1, min(deadline.millisecondsLeft, 1_000))
       guard ready[0] else { continue }
       switch receiveOnce() {
-      case .descriptor(let descriptor): return descriptor
+      case .descriptor(let descriptor):
+        prsm_sandbox_notification_hasten(descriptor.number)
+        return descriptor
       case .nothing: continue
       case .message, .end: throw failure("seccomp filter with notifications, which needs Linux 5.5 or later")
       }
@@ -220,19 +276,13 @@ private struct Starting {
     throw failure("seccomp filter with notifications, which needs Linux 5.5 or later")
   }
 
-  /// Lets the template load what it needs; from then on no new code comes in.
+  /// Lets the template load what it needs and fork its first child; from then on no new code comes in.
   func awaitReady(_ listener: Descriptor) throws(SandboxError) {
     while deadline.millisecondsLeft > 0 {
       var ready = [false, false]
       _ = prsm_sandbox_poll(
         [listener.number, control.number], &ready, 2, min(deadline.millisecondsLeft, 1_000))
-      if ready[0] {
-        var notification = prsm_sandbox_notification()
-        if prsm_sandbox_notification_receive(listener.number, &notification) == 0 {
-          let wanted = prsm_sandbox_classify(&notification) != PRSM_SANDBOX_CALL_FORBIDDEN
-          _ = prsm_sandbox_notification_answer(listener.number, notification.identifier, wanted ? 0 : EPERM)
-        }
-      }
+      if ready[0] { SandboxWorker.admit(listener) { $0 != PRSM_SANDBOX_CALL_FORBIDDEN } }
       if ready[1] {
         switch receiveOnce() {
         case .message, .descriptor: return
