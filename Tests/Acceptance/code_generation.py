@@ -98,6 +98,10 @@ def chat_with_the_virtual_model_gives_a_program():
     text = answer["choices"][0]["message"]["content"]
     assert text.startswith("```python") or "No program" in text, text
     assert answer["usage"]["completion_tokens"] > 0, answer
+    for more in ({"stop": "return"}, {"logprobs": True}):
+        _, response = call("/v1/chat/completions", {**body, **more})
+        assert response.status == 400, (more, response.status)
+        assert json.loads(response.read())["error"]["param"] == list(more)[0], more
 
 
 def models():

@@ -39,6 +39,15 @@ struct CodeProvider: ModelProvider {
       throw GenerationError(
         .invalidRequest(parameter: "response_format"), "\(request.model) writes programs and keeps to no other format")
     }
+    guard request.stopSequences.isEmpty else {
+      throw GenerationError(
+        .invalidRequest(parameter: "stop"), "\(request.model) writes whole programs and cannot stop at a text")
+    }
+    guard request.logprobs == nil else {
+      throw GenerationError(
+        .invalidRequest(parameter: "logprobs"),
+        "\(request.model) answers with what was run, not with what was likely; ask \(model.name) for log-probabilities")
+    }
     var wanted = PromptTask.read(last.text)
     if !wanted.tests.isEmpty {
       let isPython = try await service.parses(wanted.tests)

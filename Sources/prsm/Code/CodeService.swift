@@ -18,6 +18,7 @@ actor CodeService {
   private let others: any ModelProvider
   private let turns: CodeTurns
   private nonisolated let account = CodeAccount()
+  private nonisolated let haste = Haste()
   private var sandbox: Sandbox?
   private var isShutDown = false
 
@@ -29,6 +30,20 @@ actor CodeService {
     self.others = others ?? engine
     self.turns = turns
   }
+
+  /// Whether searches are to end now, as if their time were over.
+  private final class Haste: Sendable {
+    let isOn = Atomic<Bool>(false)
+
+    /// Seconds that count for a search: all of its budget more, once it is to end.
+    func seconds(since start: ContinuousClock.Instant, budget: Double) -> Double {
+      let seconds = (ContinuousClock.now - start) / .seconds(1)
+      return isOn.load(ordering: .relaxed) ? seconds + budget : seconds
+    }
+  }
+
+  /// Ends all searches, each with what it has found: those that run, and those that come.
+  nonisolated func finishEarly() { haste.isOn.store(true, ordering: .relaxed) }
 
   /// Keeps the account of searches from now on.
   nonisolated func use(_ meter: any RequestMeter) { account.use(meter) }
@@ -57,6 +72,7 @@ actor CodeService {
   ) async throws(GenerationError) -> CodeResult {
     let sandbox = try await openSandbox()
     try await Self.refuseBroken(request.task, sandbox)
+    var request = request
     var model = model
     var entry: CodeAccount.Entry?
     if await isLocal(model) {
@@ -74,12 +90,13 @@ actor CodeService {
       let turn = try await turns.take(tenant: context.tenant, deadline: context.deadline) {
         await report(.queued($0))
       }
+      if haste.isOn.load(ordering: .relaxed) { request.settings.budgetSeconds = 0 }
       do {
         let result =
           if let entry {
-            try await Self.search(request, engine, model, context, sandbox, entry, report)
+            try await Self.search(request, engine, model, context, sandbox, entry, haste, report)
           } else {
-            try await Self.searchAbroad(request, others, model, context, sandbox, report)
+            try await Self.searchAbroad(request, others, model, context, sandbox, haste, report)
           }
         await turns.giveBack(turn)
         await entry?.settle(nil)
@@ -135,16 +152,17 @@ actor CodeService {
   @concurrent
   private static func search(
     _ request: CodeRequest, _ engine: LocalModels, _ model: String, _ context: RequestContext, _ sandbox: Sandbox,
-    _ entry: CodeAccount.Entry, _ report: @escaping @Sendable (Event) async -> Void
+    _ entry: CodeAccount.Entry, _ haste: Haste, _ report: @escaping @Sendable (Event) async -> Void
   ) async throws -> CodeResult {
     let tokens = try await engine.tokenModel(named: model)
     let bench = try await Workbench(tokens, sequences: request.settings.sequences, context: context)
     let start = ContinuousClock.now
+    let budget = request.settings.budgetSeconds
     let search = CodeSearch(
-      request.task, settings: request.settings, bench: bench, runner: runner(sandbox, request.settings, start),
-      clock: { (ContinuousClock.now - start) / .seconds(1) }, report: { await report(.search($0)) })
+      request.task, settings: request.settings, bench: bench, runner: runner(sandbox, budget, start, haste),
+      clock: { haste.seconds(since: start, budget: budget) }, report: { await report(.search($0)) })
     do {
-      let result = try await search.run()
+      let result = timed(try await search.run(), since: start)
       entry.note(read: bench.read, generated: bench.generated)
       await bench.close()
       return result
@@ -158,27 +176,36 @@ actor CodeService {
   @concurrent
   private static func searchAbroad(
     _ request: CodeRequest, _ provider: any ModelProvider, _ model: String, _ context: RequestContext,
-    _ sandbox: Sandbox, _ report: @escaping @Sendable (Event) async -> Void
+    _ sandbox: Sandbox, _ haste: Haste, _ report: @escaping @Sendable (Event) async -> Void
   ) async throws -> CodeResult {
     let start = ContinuousClock.now
     var context = context
     context.calls = RequestCalls()
-    let end = start + .seconds(request.settings.budgetSeconds)
+    let budget = request.settings.budgetSeconds
+    let end = start + .seconds(budget)
     context.deadline = min(context.deadline ?? end, end)
-    return try await UpstreamSearch(
+    let result = try await UpstreamSearch(
       request.task, settings: request.settings, provider: provider, model: model, context: context,
-      runner: runner(sandbox, request.settings, start), clock: { (ContinuousClock.now - start) / .seconds(1) },
+      runner: runner(sandbox, budget, start, haste), clock: { haste.seconds(since: start, budget: budget) },
       report: { await report(.search($0)) }
     ).run()
+    return timed(result, since: start)
+  }
+
+  /// A result with the time that has really passed.
+  private static func timed(_ result: CodeResult, since start: ContinuousClock.Instant) -> CodeResult {
+    var result = result
+    result.seconds = (ContinuousClock.now - start) / .seconds(1)
+    result.executionSeconds = min(result.executionSeconds, result.seconds)
+    return result
   }
 
   /// The sandbox for a search that has begun: its runs get shorter where the search's time is nearly over.
   private static func runner(
-    _ sandbox: Sandbox, _ settings: CodeSettings, _ start: ContinuousClock.Instant
+    _ sandbox: Sandbox, _ budget: Double, _ start: ContinuousClock.Instant, _ haste: Haste
   ) -> SandboxRunner {
     var runner = SandboxRunner(sandbox)
-    let budget = settings.budgetSeconds
-    runner.secondsLeft = { budget - (ContinuousClock.now - start) / .seconds(1) }
+    runner.secondsLeft = { budget - haste.seconds(since: start, budget: budget) }
     return runner
   }
 

@@ -16,6 +16,8 @@ struct CodeSource: Sendable {
   let generate:
     @Sendable (CodeRequest, @escaping @Sendable (String, JSONValue) async -> Void) async throws(CommandFailure) ->
       Answer
+  /// Ends the search in progress with what it has found; nil where only giving it up ends it.
+  let finishEarly: (@Sendable () -> Void)?
   /// Gives back what was taken.
   let close: @Sendable () async -> Void
 
@@ -33,7 +35,7 @@ struct CodeSource: Sendable {
           var request = request
           request.model = name
           return try await remote.generate(request, report)
-        }, close: {})
+        }, finishEarly: nil, close: {})
     case .here: return try await local(configuration, model)
     }
   }
@@ -63,6 +65,7 @@ struct CodeSource: Sendable {
           throw CommandFailure(error)
         }
       },
+      finishEarly: { service.finishEarly() },
       close: {
         await service.shutdown()
         await engine.shutdown(by: .now + .seconds(2))

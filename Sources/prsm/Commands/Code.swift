@@ -73,10 +73,14 @@ struct Code: AsyncParsableCommand {
     }
   }
 
-  /// Runs a search with a live view; Ctrl-C ends it.
+  /// How long a search may take to end with what it has.
+  private static let endingTime = Duration.seconds(3)
+
+  /// Runs a search with a live view. Ctrl-C and SIGTERM end it with what it has found; where it runs on a node, they give it
+  /// up.
   static func generate(_ request: CodeRequest, from source: CodeSource, quiet: Bool) async throws -> JSONValue {
     let view = CodeView()
-    let interrupts = Interrupts()
+    let interrupts = Interrupts(endsAtTermination: false)
     let signals = interrupts.signals
     let answer = try await withThrowingTaskGroup(of: JSONValue?.self) { group in
       group.addTask {
@@ -84,6 +88,9 @@ struct Code: AsyncParsableCommand {
       }
       group.addTask {
         await signals.next()
+        guard !Task.isCancelled, let finishEarly = source.finishEarly else { return nil }
+        finishEarly()
+        try? await Task.sleep(for: endingTime)
         return nil
       }
       defer { group.cancelAll() }

@@ -107,6 +107,7 @@ struct Node {
       providers.code.service,
       PreloadService(models: engine, names: try await preloadNames(models), readiness: readiness, logger: logger),
       gateway,
+      providers.code.haste,
     ]
     var group = ServiceGroupConfiguration(
       services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint],

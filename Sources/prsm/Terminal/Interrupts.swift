@@ -8,7 +8,8 @@ final class Interrupts {
   let signals = InterruptSignals()
   private let sources: [any DispatchSourceSignal]
 
-  init() {
+  /// - Parameter endsAtTermination: whether SIGTERM ends the program at once; else it is an event as Ctrl-C is.
+  init(endsAtTermination: Bool = true) {
     // The default action would end the program before the event arrives.
     signal(SIGINT, SIG_IGN)
     signal(SIGTERM, SIG_IGN)
@@ -19,6 +20,7 @@ final class Interrupts {
     interrupt.resume()
     let termination = DispatchSource.makeSignalSource(signal: SIGTERM, queue: queue)
     termination.setEventHandler {
+      guard endsAtTermination else { return signals.wake() }
       RawTerminal.restoreSaved()
       _exit(128 + SIGTERM)
     }
