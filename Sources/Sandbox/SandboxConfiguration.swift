@@ -4,7 +4,8 @@ package struct SandboxConfiguration: Sendable, Hashable {
   package var interpreter: String?
   /// The bubblewrap program; nil looks in the usual places.
   package var bubblewrap: String?
-  /// Runs at the same time: 1…64. Each takes one warm process of about 15 MiB, judged runs a second one.
+  /// Runs at the same time: 1…64. Each takes a warm process of about 15 MiB and the waiting child of the
+  /// next run; judged runs take as much again.
   package var workers: Int
   /// Runs that may wait for a worker; more are refused with ``SandboxError/Code/queueFull``.
   package var waiting: Int
