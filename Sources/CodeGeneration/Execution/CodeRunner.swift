@@ -29,6 +29,24 @@ package struct TracedRun: Sendable, Hashable {
   }
 }
 
+extension TracedRun {
+  private static let recursion = "maximum recursion depth exceeded"
+
+  /// The same run without what says nothing about the program: in the middle of which call the stack has ended.
+  var withoutAccidents: TracedRun {
+    var run = self
+    if case .exception("RecursionError", let message, let line) = outcome, message.hasPrefix(Self.recursion) {
+      run.outcome = .exception(type: "RecursionError", message: Self.recursion, line: line)
+    }
+    let beginning = "RecursionError: '" + Self.recursion
+    for index in trace.events.indices
+    where trace.events[index].kind == .exception && trace.events[index].value.hasPrefix(beginning) {
+      run.trace.events[index].value = beginning + "'"
+    }
+    return run
+  }
+}
+
 /// Candidates in the sandbox.
 package struct SandboxRunner: CodeRunner {
   let sandbox: Sandbox
@@ -69,7 +87,8 @@ package struct SandboxRunner: CodeRunner {
     try await sandbox.run(programs, limits: limitsNow, trace: traceBounds).map { result in
       TracedRun(
         outcome: result.outcome, trace: result.trace ?? ExecutionTrace(),
-        output: String(decoding: result.standardOutput.prefix(2_000), as: UTF8.self))
+        output: String(decoding: result.standardOutput.prefix(2_000), as: UTF8.self)
+      ).withoutAccidents
     }
   }
 

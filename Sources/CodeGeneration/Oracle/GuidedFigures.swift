@@ -9,6 +9,9 @@ package struct GuidedCost: Sendable, Hashable {
   /// Rows that the model computed, and the calls in which it did.
   package var rows = 0
   package var steps = 0
+  /// Of the rows, those that read what is new in the traces, and those of tokens that were proposed in vain.
+  package var rowsOfTraces = 0
+  package var rowsInVain = 0
 
   var tokensPerSecond: Double { seconds > 0 ? Double(tokens) / seconds : 0 }
   func perToken(_ count: Int) -> Double { Double(count) / Double(max(1, tokens)) }
@@ -18,6 +21,8 @@ package struct GuidedCost: Sendable, Hashable {
     left.seconds += right.seconds
     left.rows += right.rows
     left.steps += right.steps
+    left.rowsOfTraces += right.rowsOfTraces
+    left.rowsInVain += right.rowsInVain
   }
 }
 
@@ -36,6 +41,9 @@ package struct GuidedFigures: Sendable, Hashable {
   /// Rows that guided decoding computed for each token, and calls of the model.
   package var rowsPerToken: Double
   package var stepsPerToken: Double
+  /// Of these rows, those that read traces, and those of tokens that were foreseen wrongly.
+  package var rowsOfTracesPerToken: Double
+  package var rowsInVainPerToken: Double
   /// The same where attempts are written side by side.
   package var rowsPerTokenTogether: Double
   package var stepsPerTokenTogether: Double
@@ -43,10 +51,12 @@ package struct GuidedFigures: Sendable, Hashable {
   /// Measures on problems of its own.
   ///
   /// - Parameters:
-  ///   - tokens: how many tokens greedy decoding writes, and how many the searches may generate in all for each problem.
+  ///   - tokens: how many tokens greedy decoding writes, and how many a search may generate in all for each problem: one with
+  ///     a single attempt at a time, and one with several.
   ///   - naive: how many tokens the naive way writes for each problem.
   package static func measure(
-    _ model: any TokenModel, runner: any CodeRunner, tokens: (greedy: Int, search: Int), naive naiveTokens: Int
+    _ model: any TokenModel, runner: any CodeRunner, tokens: (greedy: Int, search: Int, together: Int),
+    naive naiveTokens: Int
   ) async throws -> GuidedFigures {
     var one = CodeSettings()
     one.extensions.resamples = false
@@ -57,6 +67,7 @@ package struct GuidedFigures: Sendable, Hashable {
     var several = one
     one.extensions.repairs = false
     one.attempts = 1
+    several.budgetTokens = tokens.together
     several.gammas = CodeSettings().gammas.filter { $0 > 0 }
     several.styles = CodeSettings().styles
     let bench = try await Workbench(
@@ -71,6 +82,9 @@ package struct GuidedFigures: Sendable, Hashable {
         greedy += try await self.greedy(bench, plain, tokens.greedy)
         let (cost, signal) = try await guided(task, one, bench, runner)
         alone += cost
+        print(
+          "DEBUG", task.instruction.prefix(40), cost, Double(cost.tokens) / cost.seconds, greedy.perSecond, signal.count
+        )
         naive += try await slow(bench, task, plain, signal, naiveTokens)
         together += try await guided(task, several, bench, runner).cost
       }
@@ -78,6 +92,7 @@ package struct GuidedFigures: Sendable, Hashable {
       return GuidedFigures(
         greedy: greedy.perSecond, guided: alone.tokensPerSecond, together: together.tokensPerSecond,
         naive: naive.perSecond, rowsPerToken: alone.perToken(alone.rows), stepsPerToken: alone.perToken(alone.steps),
+        rowsOfTracesPerToken: alone.perToken(alone.rowsOfTraces), rowsInVainPerToken: alone.perToken(alone.rowsInVain),
         rowsPerTokenTogether: together.perToken(together.rows),
         stepsPerTokenTogether: together.perToken(together.steps))
     } catch {
@@ -147,6 +162,24 @@ package struct GuidedFigures: Sendable, Hashable {
       "Write a function to find the words of a text that occur more than once, in alphabetical order.",
       "assert repeated_words('a b a c b') == ['a', 'b']"),
     task("Write a function to sum the digits of a number.", "assert digit_sum(4096) == 19"),
+    task(
+      "Write a function to find the largest gap between neighbours in a sorted list.",
+      "assert largest_gap([1, 4, 9, 11]) == 5"),
+    task(
+      "Write a function to reverse the order of the words of a sentence.",
+      "assert reverse_words('one two three') == 'three two one'"),
+    task(
+      "Write a function to count how often each letter occurs in a text.",
+      "assert count_letters('abca') == {'a': 2, 'b': 1, 'c': 1}"),
+    task("Write a function to check whether a number is prime.", "assert is_prime(29) == True"),
+    task(
+      "Write a function to rotate a list to the left by a number of places.",
+      "assert rotate_left([1, 2, 3, 4], 1) == [2, 3, 4, 1]"),
+    task(
+      "Write a function to write down a number in binary digits.", "assert to_binary(10) == '1010'"),
+    task(
+      "Write a function to flatten a list of lists into one list.",
+      "assert flatten([[1, 2], [3], []]) == [1, 2, 3]"),
     task(
       "Write a function to merge two sorted lists into one sorted list.",
       "assert merge_sorted([1, 4, 6], [2, 3, 9]) == [1, 2, 3, 4, 6, 9]"),

@@ -41,11 +41,14 @@ extension CodeSearch {
     let start = clock()
     let before = attempts.reduce(0) { $0 + $1.strand.written }
     let (rows, steps) = (bench.rows, bench.steps)
+    let (beginnings, inVain, read) = (bench.rowsOfBeginnings, bench.rowsInVain, bench.rowsRead)
     try await showTraces(attempts, assessor)
     try await writeLines(attempts)
     guided.seconds += clock() - start
     guided.rows += bench.rows - rows
     guided.steps += bench.steps - steps
+    guided.rowsOfTraces += bench.rowsOfBeginnings - beginnings + bench.rowsRead - read
+    guided.rowsInVain += bench.rowsInVain - inVain
     guided.tokens += attempts.reduce(0) { $0 + $1.strand.written } - before
     let done = attempts.filter(\.strand.isFinished)
     guard !done.isEmpty else { return exhausted }

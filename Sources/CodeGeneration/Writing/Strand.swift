@@ -120,7 +120,7 @@ final class Strand {
   /// are found, else two. Nothing where it was wrong too often.
   private var echo: [TokenID] {
     let written = draft.tokens
-    guard echoes.proposed < 12 || echoes.right * 3 >= echoes.proposed else { return [] }
+    guard echoes.proposed < 8 || echoes.right * 2 >= echoes.proposed else { return [] }
     for length in [3, 2] where written.count > length {
       let last = written.suffix(length)
       for text in [written] + others where text.count > length {

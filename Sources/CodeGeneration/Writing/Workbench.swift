@@ -21,6 +21,10 @@ package final class Workbench {
   /// Rows that the model was given, and the calls in which it was.
   private(set) var rows = 0
   private(set) var steps = 0
+  /// Rows of strands' beginnings beyond the last token of each, and of tokens that were proposed and not chosen.
+  private(set) var rowsOfBeginnings = 0
+  private(set) var rowsInVain = 0
+  private(set) var rowsRead = 0
 
   /// Opens a session of so many sequences: one for each prompt style, two for each attempt, one for each candidate.
   ///
@@ -144,6 +148,7 @@ package final class Workbench {
       TokenStep(sequence: $0.sequence, tokens: $0.tokens, rule: .none)
     }
     guard !steps.isEmpty else { return }
+    rowsRead += steps.reduce(0) { $0 + $1.tokens.count }
     read += steps.reduce(0) { $0 + $1.tokens.count }
     _ = try await choose(steps)
   }
@@ -195,7 +200,10 @@ package final class Workbench {
       read += steps.reduce(0) { $0 + $1.tokens.count }
       for (index, range) in owners {
         let strand = strands[index]
+        rowsOfBeginnings += steps[range].reduce(0) { $0 + $1.tokens.count - 1 }
+        rowsInVain += max(0, range.count - 2)
         let (taken, truncated) = strand.take(choices[range], model)
+        rowsInVain -= range.count > 2 ? 2 * (taken - 1) : 0
         generated += taken
         left -= taken
         read -= taken

@@ -81,7 +81,8 @@ struct CodeBench: AsyncParsableCommand {
           options.note("guided decoding, run \(run + 1)")
           let figures = try await GuidedFigures.measure(
             try await engine.tokenModel(named: name), runner: SandboxRunner(sandbox),
-            tokens: options.quick ? (16, 200) : (96, 600), naive: options.quick ? 1 : 3)
+            tokens: options.quick ? (16, 200, 200) : (96, CodeSettings().budgetTokens, 600),
+            naive: options.quick ? 1 : 3)
           report.add(ratio: "guided_to_greedy_tokens", figures.guided / figures.greedy)
           report.add(ratio: "guided_together_to_greedy_tokens", figures.together / figures.greedy)
           report.add(ratio: "guided_to_naive_tokens", figures.guided / figures.naive)
@@ -89,6 +90,8 @@ struct CodeBench: AsyncParsableCommand {
           report.add(figure: "guided_together_tokens_per_second", figures.together)
           report.add(figure: "greedy_tokens_per_second", figures.greedy)
           report.add(figure: "guided_rows_per_token", figures.rowsPerToken)
+          report.add(figure: "guided_rows_of_traces_per_token", figures.rowsOfTracesPerToken)
+          report.add(figure: "guided_rows_in_vain_per_token", figures.rowsInVainPerToken)
           report.add(figure: "guided_calls_per_token", figures.stepsPerToken)
           report.add(figure: "guided_together_rows_per_token", figures.rowsPerTokenTogether)
           report.add(figure: "guided_together_calls_per_token", figures.stepsPerTokenTogether)
