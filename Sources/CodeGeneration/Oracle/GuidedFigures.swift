@@ -82,9 +82,6 @@ package struct GuidedFigures: Sendable, Hashable {
         greedy += try await self.greedy(bench, plain, tokens.greedy)
         let (cost, signal) = try await guided(task, one, bench, runner)
         alone += cost
-        print(
-          "DEBUG", task.instruction.prefix(40), cost, Double(cost.tokens) / cost.seconds, greedy.perSecond, signal.count
-        )
         naive += try await slow(bench, task, plain, signal, naiveTokens)
         together += try await guided(task, several, bench, runner).cost
       }

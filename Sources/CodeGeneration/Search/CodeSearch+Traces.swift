@@ -50,7 +50,10 @@ extension CodeSearch {
     }
     let pool = attempt.culprit.map { culprit in [culprit] + kept.filter { $0.id != culprit.id } } ?? kept
     var shown: [Candidate]
-    if settings.extensions.condenses {
+    let last = lastShown(attempt, assessor)
+    if settings.extensions.condenses, !last.isEmpty, !mayReadTraces {
+      shown = last
+    } else if settings.extensions.condenses {
       shown = news(pool.sorted(by: comesFirst), attempt, assessor)
     } else {
       // The newest, however they ended.
@@ -64,6 +67,24 @@ extension CodeSearch {
     attempt.shown = shown.map(\.id)
     return shown
   }
+
+  /// What an attempt has shown so far; before that, what the one before it showed first, unless it takes up a program of its
+  /// own.
+  private func lastShown(_ attempt: Attempt, _ assessor: Assessor) -> [Candidate] {
+    let usual = attempt.culprit == nil ? shownFirst[attempt.configuration.style] ?? [] : []
+    return (attempt.shown.isEmpty ? usual : attempt.shown).compactMap { id in
+      assessor.candidates.indices.contains(id) ? assessor.candidates[id] : nil
+    }
+  }
+
+  /// Whether reading traces has not cost too much so far beside what was written under them.
+  private var mayReadTraces: Bool {
+    let rows = Double(guided.rowsOfTraces - Self.firstTraceRows)
+    return rows <= settings.traceRowsPerToken * Double(guided.tokens)
+  }
+
+  /// About what the first traces of a search take.
+  private static let firstTraceRows = 256
 
   /// What an attempt shows first, in the order in which the one before it did, so that their prompts begin alike.
   private func inUsualOrder(_ shown: [Candidate], _ attempt: Attempt) -> [Candidate] {

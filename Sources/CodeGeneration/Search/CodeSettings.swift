@@ -54,6 +54,9 @@ package struct CodeSettings: Sendable, Hashable {
   package var temperatures: [Float] = [0.75, 0.95, 0.7, 0.85, 1.2]
   /// Lines that candidates look ahead.
   package var horizons: [Int] = [8, 3, 6, 2]
+  /// Rows of traces that are read for each token written under them, the first ones aside: where more have been read, what was
+  /// shown last is shown on. Only where `condenses`.
+  package var traceRowsPerToken = 1.0
   /// Candidates of one refresh.
   package var candidates = 3
   /// Programs that are written out first, the likeliest one among them, before any guidance.
