@@ -81,7 +81,7 @@ struct CodeBench: AsyncParsableCommand {
           options.note("guided decoding, run \(run + 1)")
           let figures = try await GuidedFigures.measure(
             try await engine.tokenModel(named: name), runner: SandboxRunner(sandbox),
-            tokens: options.quick ? (16, 200, 200) : (96, CodeSettings().budgetTokens, 600),
+            tokens: options.quick ? (16, 200, 200) : (96, 600, 600),
             naive: options.quick ? 1 : 3)
           report.add(ratio: "guided_to_greedy_tokens", figures.guided / figures.greedy)
           report.add(ratio: "guided_together_to_greedy_tokens", figures.together / figures.greedy)
