@@ -78,67 +78,28 @@ struct Lexicon: Sendable {
     "nl": "de het een en is van dat niet op te zijn met voor wat hoe ik",
   ]
 
-  private static let slotCount = 2048
-  private var keys = [UInt64](repeating: 0, count: slotCount)
-  /// For each slot, where its word's entry is.
-  private var places = [UInt16](repeating: 0, count: slotCount)
-  /// The first is that of all words that are not known.
-  private var entries = [Entry()]
+  private var table = WordTable(slotCount: 2048, unknown: Entry())
 
   private init() {
     for (index, word) in Self.keywords.enumerated() { amend(word) { $0.keyword = UInt8(index) } }
     for (index, word) in ShapeCounter.words.enumerated() {
       amend(word) { $0.form = ShapeCounter.firstWord + UInt8(index) }
     }
-    amend(all: Self.quantities) { $0.quantity = 1 }
-    amend(all: Self.reasoning) { $0.reasoning = 1 }
+    amend(Self.quantities) { $0.quantity = 1 }
+    amend(Self.reasoning) { $0.reasoning = 1 }
     for (domain, words) in [Self.technical, Self.creative, Self.analytical, Self.conversational].enumerated() {
-      amend(all: words) { $0.domains[domain] = 1 }
+      amend(words) { $0.domains[domain] = 1 }
     }
     for (index, language) in Self.languages.enumerated() {
-      amend(all: Self.stopWords[language] ?? "") { $0.languages[index] = 1 }
+      amend(Self.stopWords[language] ?? "") { $0.languages[index] = 1 }
     }
+  }
+
+  private mutating func amend(_ words: String, _ change: (inout Entry) -> Void) {
+    for word in words.split(separator: " ") { table.amend(stableHash(String(word)), change) }
   }
 
   /// Lends the words to one scan.
   @inline(__always)
-  func withWords(_ body: (Words) -> Void) {
-    keys.withUnsafeBufferPointer { keys in
-      places.withUnsafeBufferPointer { places in
-        entries.withUnsafeBufferPointer { body(Words(keys: keys, places: places, entries: $0)) }
-      }
-    }
-  }
-
-  /// The words, for as long as they are lent.
-  struct Words {
-    fileprivate let keys: UnsafeBufferPointer<UInt64>
-    fileprivate let places: UnsafeBufferPointer<UInt16>
-    fileprivate let entries: UnsafeBufferPointer<Entry>
-
-    /// What is known of the word with this hash (FNV-1a of its lower-case UTF-8).
-    @inline(__always)
-    func entry(for hash: UInt64) -> Entry {
-      var slot = Int(truncatingIfNeeded: hash >> 32) & (Lexicon.slotCount - 1)
-      // Ends at its key or at an empty slot, whose place is 0; the lesser is 0 in either case.
-      while min(keys[slot] ^ hash, keys[slot]) != 0 { slot = (slot + 1) & (Lexicon.slotCount - 1) }
-      return entries[Int(places[slot])]
-    }
-  }
-
-  private mutating func amend(all words: String, _ change: (inout Entry) -> Void) {
-    for word in words.split(separator: " ") { amend(String(word), change) }
-  }
-
-  private mutating func amend(_ word: String, _ change: (inout Entry) -> Void) {
-    let hash = stableHash(word)
-    var slot = Int(truncatingIfNeeded: hash >> 32) & (Self.slotCount - 1)
-    while keys[slot] != 0, keys[slot] != hash { slot = (slot + 1) & (Self.slotCount - 1) }
-    if keys[slot] == 0 {
-      keys[slot] = hash
-      places[slot] = UInt16(entries.count)
-      entries.append(Entry())
-    }
-    change(&entries[Int(places[slot])])
-  }
+  func withWords(_ body: (WordTable<Entry>.Loan) -> Void) { table.withLoan(body) }
 }

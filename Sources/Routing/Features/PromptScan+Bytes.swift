@@ -26,7 +26,7 @@ extension PromptScan {
   ///
   /// - Returns: its form.
   @inline(__always)
-  mutating func note(_ hash: UInt64, length: Int, _ words: Lexicon.Words) -> UInt8 {
+  mutating func note(_ hash: UInt64, length: Int, _ words: WordTable<Lexicon.Entry>.Loan) -> UInt8 {
     self.words &+= 1
     wordBytes &+= length
     longWords &+= length >= 8 ? 1 : 0

@@ -98,7 +98,8 @@ struct PromptScan {
 
   /// Reads `length` bytes of `text`, which has at least eight zero bytes after them.
   private mutating func scan(
-    _ text: UnsafeBufferPointer<UInt8>, length: Int, _ lexicon: Lexicon.Words, _ stems: SubjectStems.Stems,
+    _ text: UnsafeBufferPointer<UInt8>, length: Int, _ lexicon: WordTable<Lexicon.Entry>.Loan,
+    _ stems: WordTable<UInt32>.Loan,
     _ letters: UnsafeBufferPointer<UInt8>
   ) {
     var wordBits = HashSketch()
@@ -178,7 +179,7 @@ struct PromptScan {
             for index in start..<position where text[index] >= 0x80 { voteForScript(text[index], text[index + 1]) }
           }
           let count = position - start
-          voteForSubjects(stems.subjects(of: stem))
+          voteForSubjects(stems.entry(for: stem))
           uppercase += upper
           if text[start] &- 0x41 < 26 {
             if count > 1, upper == 1 { capitalised += 1 }

@@ -49,42 +49,18 @@ struct SubjectStems: Sendable {
     ("trade of everyday", "dolla money store bough sells sold hours minut weeks total times twice apple cooki books"),
   ]
 
-  private static let slotCount = 1024
-  private var keys: [UInt64]
-  private var masks: [UInt32]
+  /// For each stem, a bit for each of its subjects.
+  private var table = WordTable(slotCount: 1024, unknown: UInt32(0))
 
   private init() {
-    keys = [UInt64](repeating: 0, count: Self.slotCount)
-    masks = [UInt32](repeating: 0, count: Self.slotCount)
     for (bit, subject) in Self.subjects.enumerated() {
       for word in subject.stems.split(separator: " ") where word.utf8.count >= Self.length {
-        let hash = stableHash(String(word.prefix(Self.length)))
-        var slot = Int(truncatingIfNeeded: hash >> 32) & (Self.slotCount - 1)
-        while keys[slot] != 0, keys[slot] != hash { slot = (slot + 1) & (Self.slotCount - 1) }
-        keys[slot] = hash
-        masks[slot] |= 1 << UInt32(bit)
+        table.amend(stableHash(String(word.prefix(Self.length)))) { $0 |= 1 << UInt32(bit) }
       }
     }
   }
 
-  /// Lends the stems to one scan.
+  /// Lends the stems to one scan: the subjects of a word whose first five letters have a hash, a bit each.
   @inline(__always)
-  func withStems(_ body: (Stems) -> Void) {
-    keys.withUnsafeBufferPointer { keys in masks.withUnsafeBufferPointer { body(Stems(keys: keys, masks: $0)) } }
-  }
-
-  /// The stems, for as long as they are lent.
-  struct Stems {
-    fileprivate let keys: UnsafeBufferPointer<UInt64>
-    fileprivate let masks: UnsafeBufferPointer<UInt32>
-
-    /// The subjects of a word whose first five letters have this hash, a bit each; none for 0.
-    @inline(__always)
-    func subjects(of stem: UInt64) -> UInt32 {
-      var slot = Int(truncatingIfNeeded: stem >> 32) & (SubjectStems.slotCount - 1)
-      // Ends at its key or at an empty slot, whose mask is 0; the lesser is 0 in either case.
-      while min(keys[slot] ^ stem, keys[slot]) != 0 { slot = (slot + 1) & (SubjectStems.slotCount - 1) }
-      return masks[slot]
-    }
-  }
+  func withStems(_ body: (WordTable<UInt32>.Loan) -> Void) { table.withLoan(body) }
 }
