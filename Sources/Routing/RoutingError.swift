@@ -2,6 +2,8 @@
 package enum RoutingError: Error, Sendable, Equatable, CustomStringConvertible {
   /// Training or evaluation needs more labelled records.
   case tooFewRecords(found: Int, needed: Int)
+  /// Records have outcomes, but of other models than those that are compared.
+  case otherOutcomes(expected: [String], found: [String], records: Int)
   /// The models' outcomes do not differ in the direction that the metric divides by.
   case noQualityGap(weak: Double, strong: Double)
   /// A stored predictor cannot be read.
@@ -19,6 +21,9 @@ package enum RoutingError: Error, Sendable, Equatable, CustomStringConvertible {
     switch self {
     case .tooFewRecords(let found, let needed):
       "routing records: expected at least \(needed) with outcomes, found \(found); add labelled records"
+    case .otherOutcomes(let expected, let found, let records):
+      "routing records: expected outcomes of \(Self.list(expected)), found outcomes of \(Self.list(found)) in \(records)"
+        + " records; say which models are compared"
     case .noQualityGap(let weak, let strong):
       "routing records: the strong model must be right more often than the weak one, found strong \(strong) and weak"
         + " \(weak); check which column is which"
@@ -34,5 +39,13 @@ package enum RoutingError: Error, Sendable, Equatable, CustomStringConvertible {
     case .invalidSetting(let name, let expected, let found):
       "routing setting \(name): expected \(expected), found \(found)"
     }
+  }
+
+  /// At most eight names.
+  private static func list(_ names: [String]) -> String {
+    names.isEmpty
+      ? "none"
+      : names.prefix(8).map { "`\($0)`" }.joined(separator: ", ")
+        + (names.count > 8 ? " and \(names.count - 8) more" : "")
   }
 }

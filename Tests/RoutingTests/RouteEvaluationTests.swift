@@ -105,6 +105,13 @@ import Testing
     }
   }
 
+  @Test func aFileOfOtherModelsIsToldWhichThereAre() {
+    let records = (0..<60).map { RoutingRecord(prompt: "\($0)", outcomes: ["gpt": 1, "mixtral": 0]) }
+    let error = RoutingError.otherOutcomes(expected: ["weak", "strong"], found: ["gpt", "mixtral"], records: 60)
+    #expect(throws: error) { try RouteEvaluation(of: records, nanoseconds: { 0 }) }
+    #expect("\(error)".contains("expected outcomes of `weak`, `strong`, found outcomes of `gpt`, `mixtral`"))
+  }
+
   @Test(
     .enabled(if: available("gsm8k_half.jsonl.gz"), "needs ../shared/data/routellm/gsm8k_half.jsonl.gz and gzip"))
   func publishedOutcomesOfArithmeticAreRankedBetterThanByLength() throws {

@@ -56,7 +56,8 @@ package struct RouteEvaluation: Sendable, Equatable {
     /// What predictors start from; it is left out where it was trained on more than one in a hundred of the records.
     package var prior = RoutingPrior.builtIn
     package var cascade = CascadePrices()
-    /// At most so many decisions are timed.
+    /// So many decisions are timed, on the same records again where there are fewer: of some hundred, the 99th percentile
+    /// would be a handful of interruptions.
     package var timedDecisions = 10_000
 
     package init() {}
@@ -68,12 +69,17 @@ package struct RouteEvaluation: Sendable, Equatable {
   ///   - records: the labelled file, in its order.
   ///   - nanoseconds: a monotonic clock, in nanoseconds from any origin; used only for `decisionP99Microseconds`.
   ///   - progress: told the finished share of the work, 0 to 1.
-  /// - Throws: `tooFewRecords` for fewer than ten a fold, `noQualityGap` when strong is not better than weak.
+  /// - Throws: `otherOutcomes` where no record has both, `tooFewRecords` for fewer than ten a fold, `noQualityGap` when strong is not better than weak.
   package init(
     of records: [RoutingRecord], settings: Settings = Settings(), nanoseconds: () -> UInt64,
     progress: (Double) -> Void = { _ in }
   ) throws(RoutingError) {
     let pairs = records.filter { $0.outcomes[RoutingRecord.weak] != nil && $0.outcomes[RoutingRecord.strong] != nil }
+    if pairs.isEmpty, !records.isEmpty {
+      throw .otherOutcomes(
+        expected: [RoutingRecord.weak, RoutingRecord.strong],
+        found: Set(records.flatMap(\.outcomes.keys)).sorted(), records: records.count)
+    }
     guard pairs.count >= 10 * settings.folds else {
       throw .tooFewRecords(found: pairs.count, needed: 10 * settings.folds)
     }
@@ -133,8 +139,8 @@ package struct RouteEvaluation: Sendable, Equatable {
     ]
     var router = Router(predictor: predictor)
     var times: [UInt64] = []
-    for (index, record) in records.prefix(limit).enumerated() {
-      let request = RouteRequest(prompt: record.prompt)
+    for index in 0..<limit {
+      let request = RouteRequest(prompt: records[index % records.count].prompt)
       let start = nanoseconds()
       _ = try? router.decide(request, among: candidates, policy: .balanced(), seed: UInt64(index))
       times.append(nanoseconds() &- start)

@@ -29,12 +29,19 @@ struct RouteEvaluate: AsyncParsableCommand {
       to the strong one; APGR its mean over ten shares; CPT(x) the smallest share that recovers x. Intervals are 95 % \
       bootstrap intervals.
 
-      EXAMPLE
+      EXAMPLES
         prsm route evaluate outcomes.jsonl.gz --json
+        prsm route evaluate outcomes.jsonl.gz --weak mixtral-8x7b --strong gpt-4
       """)
 
   @Argument(help: "Labelled outcomes.")
   var file: String
+
+  @Option(help: "The cheap model's name in `outcomes`.")
+  var weak = RoutingRecord.weak
+
+  @Option(help: "The dear model's name in `outcomes`.")
+  var strong = RoutingRecord.strong
 
   @Option(help: "Parts that the records are cut into; each is judged by a router that learned from the others.")
   var folds = 5
@@ -46,10 +53,13 @@ struct RouteEvaluate: AsyncParsableCommand {
 
   func validate() throws {
     guard (2...100).contains(folds) else { throw ValidationError("--folds: expected 2 to 100, found \(folds)") }
+    guard weak != strong else {
+      throw ValidationError("--weak and --strong: expected two models, found `\(weak)` twice")
+    }
   }
 
   func run() async throws {
-    let records = try OutcomeFile.read(file)
+    let records = try Self.pairs(try OutcomeFile.read(file), weak: weak, strong: strong, file: file)
     let progress = Progress("evaluating \(records.count) records")
     var settings = RouteEvaluation.Settings()
     settings.folds = folds
@@ -71,6 +81,27 @@ struct RouteEvaluate: AsyncParsableCommand {
     } else {
       Output.line(Self.table(evaluation))
     }
+  }
+
+  /// The records, with what two models did under the names that evaluation knows.
+  ///
+  /// - Throws: ``CommandFailure`` where no record has both, with the models that there are.
+  static func pairs(
+    _ records: [RoutingRecord], weak: String, strong: String, file: String
+  ) throws(CommandFailure) -> [RoutingRecord] {
+    let pairs = records.compactMap { record in
+      record.outcomes[weak].flatMap { cheap in
+        record.outcomes[strong].map { dear in
+          RoutingRecord(
+            prompt: record.prompt, outcomes: [RoutingRecord.weak: cheap, RoutingRecord.strong: dear],
+            embedding: record.embedding)
+        }
+      }
+    }
+    guard pairs.isEmpty else { return pairs }
+    let seen = Set(records.flatMap(\.outcomes.keys)).sorted()
+    let error = RoutingError.otherOutcomes(expected: [weak, strong], found: seen, records: records.count)
+    throw .usage("\(file): \(error) with --weak and --strong")
   }
 
   private static func table(_ evaluation: RouteEvaluation) -> String {
