@@ -45,6 +45,7 @@ struct Configuration: Sendable {
   var serviceName: String
   var cost: CostConfiguration
   var routing: RoutingConfiguration
+  var routedModels = RoutedModelNames()
   var peers: PeersConfiguration
   var inference: InferenceConfiguration
 
@@ -94,6 +95,7 @@ struct Configuration: Sendable {
     serviceName = sources.value(Settings.serviceName)
     cost = CostConfiguration(&sources)
     routing = RoutingConfiguration(&sources)
+    routedModels = RoutedModelNames(routing, in: sources)
     peers = PeersConfiguration(&sources)
     inference = InferenceConfiguration(&sources)
     checkTogether(&sources)

@@ -57,17 +57,28 @@ struct ConfigurationSources {
     return path
   }
 
-  private static func find(_ path: String, in entries: [ConfigurationTree.Entry]) -> ConfigurationTree.Entry? {
-    var entries = entries
-    var parts = path.split(separator: ".")
-    while let part = parts.first {
-      guard let entry = entries.first(where: { $0.key == part }) else { return nil }
-      parts.removeFirst()
-      if parts.isEmpty { return entry }
-      guard case .map(let inner) = entry.value.content else { return nil }
-      entries = inner
+  /// The line of a key inside what a setting holds, where the file gives the setting.
+  ///
+  /// - Parameter path: the keys from the outermost on; a key may have a dot in it.
+  func line(of path: [String], in setting: SettingOutline) -> String? {
+    guard flags[setting.path] == nil, environment[setting.environmentName, default: ""].isEmpty, let file else {
+      return nil
     }
-    return nil
+    return Self.find(path[...], in: file.entries).map { "\(file.name):\($0.line)" }
+  }
+
+  private static func find(_ path: String, in entries: [ConfigurationTree.Entry]) -> ConfigurationTree.Entry? {
+    find(path.split(separator: ".").map(String.init)[...], in: entries)
+  }
+
+  private static func find(
+    _ path: ArraySlice<String>, in entries: [ConfigurationTree.Entry]
+  ) -> ConfigurationTree.Entry? {
+    guard let key = path.first, let entry = entries.first(where: { $0.key == key }) else { return nil }
+    let rest = path.dropFirst()
+    if rest.isEmpty { return entry }
+    guard case .map(let inner) = entry.value.content else { return nil }
+    return find(rest, in: inner)
   }
 
   /// Notes every key of the file, and every environment variable that starts with `PRSM_`, that no setting answers to.

@@ -21,7 +21,8 @@ struct VirtualModelsPart: Sendable {
   /// - Parameters:
   ///   - local: the models of this machine.
   ///   - real: all models that are no virtual ones.
-  /// - Throws: ``CommandFailure`` of status `usage` where members are missing, or a secret cannot be found.
+  /// - Throws: ``CommandFailure`` of status `usage` where members, or models that routing names, are missing, or a secret cannot
+  ///   be found.
   init(
     _ configuration: Configuration, local: any ModelProvider, real: any ModelProvider, environment: [String: String],
     logger: Logger
@@ -56,6 +57,7 @@ struct VirtualModelsPart: Sendable {
   private static func set(
     _ configuration: Configuration, local: any ModelProvider, environment: [String: String]
   ) async throws(CommandFailure) -> VirtualModelSet {
+    try await configuration.checkRoutedModels(local: local)
     var models: [VirtualModel] = []
     for entry in configuration.virtualModels {
       var model = entry.model

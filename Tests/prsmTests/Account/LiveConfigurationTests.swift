@@ -76,6 +76,7 @@ import Testing
     first + "routing:\n  predictor: /nowhere/predictor.prsm\n",
     first.replacing("models: [a]", with: "models: [a]\n    api-key: {env: NOT_SET}"),
     first + "routing:\n  policies:\n    auto: { choose: best }\n",
+    first + "routing:\n  experiments:\n    e: { models: { a: 1, aa: 1 } }\n",
   ])
   func aWrongFileLeavesTheOldInForceAndSaysWhy(wrong: String) async throws {
     try await Self.with(Self.first) { live, upstreams, metering, _, path in
@@ -88,6 +89,24 @@ import Testing
       try Self.first.write(toFile: path, atomically: true, encoding: .utf8)
       await live.reload("test")
       #expect(live.status.problem == nil && live.status.generation == 2)
+    }
+  }
+
+  @Test(arguments: [
+    ("experiments:\n    e:\n      models:\n        a: 1\n        aa: 1\n", 4, "`routing.experiments.e.models`: `aa`"),
+    ("policies:\n    p:\n      choose: best\n      without: [aa]\n", 3, "`routing.policies.p.without`: `aa`"),
+    ("canaries:\n    c:\n      baseline: a\n      candidate: aa\n", 3, "`routing.canaries.c.candidate`: `aa`"),
+    ("models:\n    aa: { quality: 1 }\n", 1, "`routing.models`: `aa`"),
+    ("embedding-model: aa\n", 0, "`routing.embedding-model`: `aa`"),
+  ])
+  func aModelThatNobodyHasIsNamedWithItsLine(text: String, line: Int, what: String) async throws {
+    try await Self.with(Self.first) { live, _, _, _, path in
+      let start = Self.first.split(separator: "\n", omittingEmptySubsequences: false).count
+      try (Self.first + "routing:\n  " + text).write(toFile: path, atomically: true, encoding: .utf8)
+      await live.reload("test")
+      let problem = try #require(live.status.problem)
+      #expect(problem.contains("prsm.yaml:\(start + 1 + line): \(what) is no model here"), "\(problem)")
+      #expect(problem.contains("known are `a`"), "\(problem)")
     }
   }
 
