@@ -319,6 +319,34 @@ import Testing
     #expect(body["temperature"] == nil)
   }
 
+  @Test func whoAsksInAnthropicsOwnWordsIsNotTranslated() async throws {
+    let thinking: JSONValue = ["type": "enabled", "budget_tokens": 3_000]
+    var request = Self.request()
+    request.passthrough = ["thinking": thinking, "reasoning": ["effort": "low"]]
+    request.reasoningEffort = "high"
+    let body = try await Self.anthropicBody(request)
+    #expect(body["thinking"] == thinking && body["reasoning"] == nil)
+    request.responseFormat = .jsonSchema(name: "point", schema: ["type": "object"], isStrict: true)
+    #expect(try await Self.anthropicBody(request)["thinking"] == nil, "a forced tool leaves no room for thoughts")
+  }
+
+  @Test func thoughtsAreAskedOfOpenAIAsAnEffortAndOfOthersInTheirOwnWords() throws {
+    func body(_ members: JSONObject, effort: String? = nil, isOpenAI: Bool) throws -> JSONValue {
+      var request = Self.request()
+      request.passthrough = members
+      request.reasoningEffort = effort
+      return try JSONValue.parse(try request.openAI(model: "m", isOpenAI: isOpenAI))
+    }
+    let thinking: JSONObject = ["thinking": ["type": "enabled", "budget_tokens": 8_192]]
+    let other = try body(thinking, isOpenAI: false)
+    #expect(other["thinking"]?["budget_tokens"] == 8_192 && other["reasoning_effort"] == nil)
+    let own = try body(thinking, isOpenAI: true)
+    #expect(own["thinking"] == nil && own["reasoning_effort"] == "medium")
+    #expect(try body(thinking, effort: "low", isOpenAI: true)["reasoning_effort"] == "low")
+    #expect(try body(["reasoning": ["effort": "high"]], isOpenAI: true)["reasoning_effort"] == "high")
+    #expect(try body(["thinking": ["type": "disabled"]], isOpenAI: true)["reasoning_effort"] == nil)
+  }
+
   @Test func whatAnthropicHasNoWordForIsRefusedByName() async throws {
     let mock = try await MockUpstream.serving(MockUpstream.response(Self.anthropicAnswer))
     try await Self.with(Self.endpoint(mock, kind: .anthropic), [mock]) { provider async throws in

@@ -11,7 +11,11 @@ struct ChatRequest: Sendable {
   private static let known: Set<String> = SamplingReader.members.union(SamplingReader.passthrough).union([
     "model", "messages", "max_tokens", "max_completion_tokens", "n", "stop", "stream", "stream_options", "logprobs",
     "top_logprobs", "tools", "tool_choice", "parallel_tool_calls", "response_format", "reasoning_effort", "modalities",
-  ])
+  ]).union(thoughts)
+
+  /// How other APIs than OpenAI's are told to think: Anthropic's word for it and OpenRouter's. They concern no local model, and
+  /// are handed to upstream providers that know them.
+  private static let thoughts: Set<String> = ["thinking", "reasoning"]
 
   /// - Throws: ``APIError`` 400 that names the member at fault.
   init(_ incoming: GatewayRequest, _ limits: RequestLimits) throws(APIError) {
@@ -42,6 +46,9 @@ struct ChatRequest: Sendable {
     request.allowsParallelToolCalls = try members.bool("parallel_tool_calls") ?? true
     request.responseFormat = try ToolReader.responseFormat(members)
     request.reasoningEffort = try members.string("reasoning_effort")
+    for name in Self.thoughts {
+      if let value = try members.members(name) { request.passthrough[name] = .object(value.object) }
+    }
     try Self.checkModalities(members)
     let count = try members.integer("n", in: 1...limits.choices) ?? 1
     choices = SamplingReader.choices(request, count: count)

@@ -175,6 +175,7 @@ extension Schemas {
       ),
       ("tool_choice", ["enum": ["none", "auto", "required", nil]]), ("parallel_tool_calls", nullable("boolean")),
       ("response_format", responseFormat), ("reasoning_effort", nullable("string")),
+      ("thinking", nullable("object")), ("reasoning", nullable("object")),
       ("modalities", ["type": ["array", "null"], "items": words("text"), "maxItems": 4]),
     ]
     members += sampling

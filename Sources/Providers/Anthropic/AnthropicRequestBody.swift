@@ -159,7 +159,8 @@ struct AnthropicRequestBody {
     let asked = hasOnlyInstructions ? [(role: "user", blocks: system)] : turns
     body["messages"] = .array(asked.map { ["role": .string($0.role), "content": .array($0.blocks)] })
     addTools(answerTool, to: &body)
-    if answerTool == nil { addThinking(limit, to: &body) }
+    // A tool that has to be called leaves no room for thoughts, so the API refuses both together.
+    if answerTool == nil { addThinking(limit, to: &body) } else { body["thinking"] = nil }
     addSampling(to: &body)
     if request.isStreamed { body["stream"] = true }
     return (JSONValue.object(body).bytes, answerTool?["name"]?.string)

@@ -46,7 +46,22 @@ extension GenerationRequest {
       body["logprobs"] = true
       if logprobs > 0 { body["top_logprobs"] = .integer(logprobs) }
     }
-    if let reasoningEffort { body["reasoning_effort"] = .string(reasoningEffort) }
+    var effort = reasoningEffort
+    if isOpenAI {
+      // OpenAI's own endpoint refuses the words of other APIs; what they ask for it calls an effort.
+      effort = effort ?? Self.effort(thinking: body["thinking"], reasoning: body["reasoning"])
+      for name in ["thinking", "reasoning"] { body[name] = nil }
+    }
+    if let effort { body["reasoning_effort"] = .string(effort) }
+  }
+
+  /// The effort that Anthropic's `thinking` and OpenRouter's `reasoning` come nearest to; nil where they ask for none.
+  private static func effort(thinking: JSONValue?, reasoning: JSONValue?) -> String? {
+    if let effort = reasoning?["effort"]?.string { return effort }
+    guard let budget = thinking?["type"] == "enabled" ? thinking?["budget_tokens"] : reasoning?["max_tokens"] else {
+      return nil
+    }
+    return budget.double.map { $0 < 4_096 ? "low" : $0 < 16_384 ? "medium" : "high" }
   }
 
   private func addCompletionMembers(to body: inout JSONObject) {
