@@ -106,10 +106,12 @@ import Testing
   }
 
   @Test func workOfLowPriorityWaitsForItsTurn() async throws {
-    let yaml = "rates:\n  - { for: key, requests-per-minute: 10 }\ncost: { defer-time: 20s }\n"
+    let yaml = "rates:\n  - { for: key, requests-per-minute: 10 }\ncost: { defer-time: 60s }\n"
     try await AccountNode.with(yaml) { node async throws in
-      for _ in 0..<10 { #expect(try await node.chat("a").status == 200) }
-      #expect(try await node.chat("a").status == 429)
+      // On a busy machine the rate gives some back meanwhile, so they are asked until it gives none.
+      var statuses: [Int] = []
+      while statuses.count < 200, statuses.last ?? 200 == 200 { statuses.append(try await node.chat("a").status) }
+      #expect(statuses.count > 10 && statuses.last == 429)
       let waited = try await node.chat("a", headers: [("x-prsm-priority", "-1")])
       #expect(waited.status == 200)
     }
