@@ -105,7 +105,8 @@ final class PassageLane: Sendable {
   }
 
   private func reserve(
-    _ chat: PlainChat, _ body: UnsafeRawBufferPointer, _ model: String, _ principal: Principal, _ context: RequestContext
+    _ chat: PlainChat, _ body: UnsafeRawBufferPointer, _ model: String, _ principal: Principal,
+    _ context: RequestContext
   ) throws(GenerationError) -> (any MeterReservation)? {
     let limit = chat.maximumOutputTokens ?? requests.outputTokens
     func whole() -> GenerationRequest {

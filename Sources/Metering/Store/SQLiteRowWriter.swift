@@ -64,7 +64,8 @@ struct SQLiteRowWriter {
     let code = sqlite3_step(statement)
     guard code == SQLITE_DONE || code == SQLITE_ROW else {
       throw DatabaseError(
-        resultCode: ResultCode(rawValue: code), message: database.sqliteConnection.map { String(cString: sqlite3_errmsg($0)) })
+        resultCode: ResultCode(rawValue: code),
+        message: database.sqliteConnection.map { String(cString: sqlite3_errmsg($0)) })
     }
   }
 }

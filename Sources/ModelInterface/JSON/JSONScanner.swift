@@ -12,6 +12,7 @@ public struct JSONScanner {
     /// Whether it is written with escapes, so that the bytes are not the text itself.
     public let hasEscapes: Bool
 
+    /// A string of these bytes.
     @inlinable public init(range: Range<Int>, hasEscapes: Bool) {
       self.range = range
       self.hasEscapes = hasEscapes
