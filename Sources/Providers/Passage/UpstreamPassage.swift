@@ -234,7 +234,13 @@ final class UpstreamPassage: Passage {
       if isAll { machine.ended(attempt.id, error: nil, at: now, fleet: &fleet) }
       return true
     }
+    let isFirst = !isDelivered
     isDelivered = true
+    // From here on another deadline holds, which may be nearer.
+    if isFirst, !isAll, let connection {
+      connection.due = nextDeadline.time
+      connections.watch(connection)
+    }
     return isWanted == true
   }
 
