@@ -92,6 +92,26 @@ import Testing
     #expect(bench.freeSequences >= free - settings.styles.count)
   }
 
+  @Test func aSearchThatIsHurriedEndsWithWhatItHasFound() async throws {
+    let model = ToyModel([.init(text: Self.wrong, plain: 5, traced: 5)], noise: 6)
+    var settings = CodeSettings()
+    settings.budgetSeconds = 1_000
+    settings.budgetTokens = 100_000
+    let bench = try await Workbench(model, sequences: settings.sequences, context: RequestContext(requestID: "test"))
+    var now = 0.0
+    let result = try await CodeSearch(
+      Self.task, settings: settings, bench: bench, runner: Self.runner, isHurried: { now > 40 },
+      clock: {
+        now += 1
+        return now
+      }
+    ).run()
+    #expect(result.ending == .seconds)
+    #expect(!result.program.isEmpty)
+    #expect(now < 65)
+    #expect(result.seconds <= now, "time that has not passed is not told")
+  }
+
   @Test func aCallThatNeedsNamesOfItsTestDoesNotSpeakAgainstAProgram() async throws {
     let runner = ToyRunner(values: [("a + b", "6")], unknownNames: true)
     let result = try await search(ToyModel([.init(text: Self.right, plain: 5, traced: 5)]), runner: runner)

@@ -14,6 +14,7 @@ package final class CodeSearch {
   let task: CodeTask
   private let runner: any CodeRunner
   let clock: () -> Double
+  private let isHurried: () -> Bool
   private let report: (CodeEvent) async -> Void
   private let began: Double
   private let readBefore: Int
@@ -50,10 +51,12 @@ package final class CodeSearch {
   /// A search.
   ///
   /// - Parameters:
+  ///   - isHurried: whether it is to end with what it has found, as if its time were over.
   ///   - clock: seconds since some instant.
   ///   - report: is told what happens, in order.
   package init(
-    _ task: CodeTask, settings: CodeSettings, bench: Workbench, runner: any CodeRunner, clock: @escaping () -> Double,
+    _ task: CodeTask, settings: CodeSettings, bench: Workbench, runner: any CodeRunner,
+    isHurried: @escaping () -> Bool = { false }, clock: @escaping () -> Double,
     report: @escaping (CodeEvent) async -> Void = { _ in }
   ) {
     self.task = task
@@ -61,6 +64,7 @@ package final class CodeSearch {
     self.bench = bench
     self.runner = runner
     self.clock = clock
+    self.isHurried = isHurried
     self.report = report
     began = clock()
     readBefore = bench.read
@@ -76,7 +80,9 @@ package final class CodeSearch {
   ///
   /// - Throws: ``GenerationError``, `SandboxError`, or `CancellationError`; the bench has then to be closed.
   package func run() async throws -> CodeResult {
-    bench.isLate = { [clock, began, settings] in clock() - began >= settings.budgetSeconds }
+    bench.isLate = { [clock, isHurried, began, settings] in
+      isHurried() || clock() - began >= settings.budgetSeconds
+    }
     defer { bench.isLate = { false } }
     var tests = task.tests
     var isDerived = false

@@ -13,6 +13,7 @@ package final class UpstreamSearch {
   private let context: RequestContext
   private let runner: any CodeRunner
   private let clock: () -> Double
+  private let isHurried: () -> Bool
   private let report: (CodeEvent) async -> Void
   private var generated = 0
   private var read = 0
@@ -20,7 +21,7 @@ package final class UpstreamSearch {
   private var began = 0.0
 
   /// Whether the time is over.
-  private var isLate: Bool { clock() - began >= settings.budgetSeconds }
+  private var isLate: Bool { isHurried() || clock() - began >= settings.budgetSeconds }
 
   /// Tokens that may still be generated.
   private var left: Int { settings.budgetTokens - generated }
@@ -33,9 +34,12 @@ package final class UpstreamSearch {
   private static let lineTokens = 64
 
   /// A search.
+  ///
+  /// - Parameter isHurried: whether it is to end with what it has found, as if its time were over.
   package init(
     _ task: CodeTask, settings: CodeSettings, provider: any ModelProvider, model: String, context: RequestContext,
-    runner: any CodeRunner, clock: @escaping () -> Double, report: @escaping (CodeEvent) async -> Void = { _ in }
+    runner: any CodeRunner, isHurried: @escaping () -> Bool = { false }, clock: @escaping () -> Double,
+    report: @escaping (CodeEvent) async -> Void = { _ in }
   ) {
     self.task = task
     self.settings = settings
@@ -44,6 +48,7 @@ package final class UpstreamSearch {
     self.context = context
     self.runner = runner
     self.clock = clock
+    self.isHurried = isHurried
     self.report = report
   }
 

@@ -33,17 +33,15 @@ actor CodeService {
 
   /// Whether searches are to end now, as if their time were over.
   private final class Haste: Sendable {
-    let isOn = Atomic<Bool>(false)
+    private let state = Atomic<Bool>(false)
 
-    /// Seconds that count for a search: all of its budget more, once it is to end.
-    func seconds(since start: ContinuousClock.Instant, budget: Double) -> Double {
-      let seconds = (ContinuousClock.now - start) / .seconds(1)
-      return isOn.load(ordering: .relaxed) ? seconds + budget : seconds
-    }
+    var isOn: Bool { state.load(ordering: .relaxed) }
+
+    func begin() { state.store(true, ordering: .relaxed) }
   }
 
   /// Ends all searches, each with what it has found: those that run, and those that come.
-  nonisolated func finishEarly() { haste.isOn.store(true, ordering: .relaxed) }
+  nonisolated func finishEarly() { haste.begin() }
 
   /// Keeps the account of searches from now on.
   nonisolated func use(_ meter: any RequestMeter) { account.use(meter) }
@@ -72,7 +70,6 @@ actor CodeService {
   ) async throws(GenerationError) -> CodeResult {
     let sandbox = try await openSandbox()
     try await Self.refuseBroken(request.task, sandbox)
-    var request = request
     var model = model
     var entry: CodeAccount.Entry?
     if await isLocal(model) {
@@ -90,7 +87,6 @@ actor CodeService {
       let turn = try await turns.take(tenant: context.tenant, deadline: context.deadline) {
         await report(.queued($0))
       }
-      if haste.isOn.load(ordering: .relaxed) { request.settings.budgetSeconds = 0 }
       do {
         let result =
           if let entry {
@@ -157,12 +153,12 @@ actor CodeService {
     let tokens = try await engine.tokenModel(named: model)
     let bench = try await Workbench(tokens, sequences: request.settings.sequences, context: context)
     let start = ContinuousClock.now
-    let budget = request.settings.budgetSeconds
     let search = CodeSearch(
-      request.task, settings: request.settings, bench: bench, runner: runner(sandbox, budget, start, haste),
-      clock: { haste.seconds(since: start, budget: budget) }, report: { await report(.search($0)) })
+      request.task, settings: request.settings, bench: bench, runner: runner(sandbox, request.settings, start, haste),
+      isHurried: { haste.isOn }, clock: { (ContinuousClock.now - start) / .seconds(1) },
+      report: { await report(.search($0)) })
     do {
-      let result = timed(try await search.run(), since: start)
+      let result = try await search.run()
       entry.note(read: bench.read, generated: bench.generated)
       await bench.close()
       return result
@@ -181,31 +177,22 @@ actor CodeService {
     let start = ContinuousClock.now
     var context = context
     context.calls = RequestCalls()
-    let budget = request.settings.budgetSeconds
-    let end = start + .seconds(budget)
+    let end = start + .seconds(request.settings.budgetSeconds)
     context.deadline = min(context.deadline ?? end, end)
-    let result = try await UpstreamSearch(
+    return try await UpstreamSearch(
       request.task, settings: request.settings, provider: provider, model: model, context: context,
-      runner: runner(sandbox, budget, start, haste), clock: { haste.seconds(since: start, budget: budget) },
-      report: { await report(.search($0)) }
+      runner: runner(sandbox, request.settings, start, haste), isHurried: { haste.isOn },
+      clock: { (ContinuousClock.now - start) / .seconds(1) }, report: { await report(.search($0)) }
     ).run()
-    return timed(result, since: start)
-  }
-
-  /// A result with the time that has really passed.
-  private static func timed(_ result: CodeResult, since start: ContinuousClock.Instant) -> CodeResult {
-    var result = result
-    result.seconds = (ContinuousClock.now - start) / .seconds(1)
-    result.executionSeconds = min(result.executionSeconds, result.seconds)
-    return result
   }
 
   /// The sandbox for a search that has begun: its runs get shorter where the search's time is nearly over.
   private static func runner(
-    _ sandbox: Sandbox, _ budget: Double, _ start: ContinuousClock.Instant, _ haste: Haste
+    _ sandbox: Sandbox, _ settings: CodeSettings, _ start: ContinuousClock.Instant, _ haste: Haste
   ) -> SandboxRunner {
+    let budget = settings.budgetSeconds
     var runner = SandboxRunner(sandbox)
-    runner.secondsLeft = { budget - haste.seconds(since: start, budget: budget) }
+    runner.secondsLeft = { haste.isOn ? 0 : budget - (ContinuousClock.now - start) / .seconds(1) }
     return runner
   }
 
