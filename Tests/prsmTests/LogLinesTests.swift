@@ -36,6 +36,23 @@ struct LogLinesTests {
     #expect(line["time"]?.string?.utf8.count == 20)
   }
 
+  @Test func whateverIsInATextComesBackOutOfItsLine() throws {
+    // What has to be escaped, at every place of the eight bytes that are looked at together.
+    let odd = ["\"", "\\", "\n", "\u{1}", "\u{7F}", "é", "🦊", "/"]
+    let texts = odd.flatMap { odd in (0..<17).map { String(repeating: "x", count: $0) + odd + "yz" } } + ["", "plain"]
+    let lines = try Self.lines { lines in
+      for text in texts {
+        lines.write(
+          RequestLine(
+            id: text, method: "GET", path: "/", status: 404, time: .zero, bytes: 0, tenant: text, trace: nil,
+            failure: text))
+      }
+    }
+    #expect(lines.map { $0["request"]?.string } == texts)
+    #expect(lines.map { $0["tenant"]?.string } == texts)
+    #expect(lines.map { $0["error"]?.string } == texts)
+  }
+
   @Test func linesKeepTheirOrderAndTheLevelIsHeeded() throws {
     let lines = try Self.lines(.warning) { lines in
       lines.write(Self.request())

@@ -239,6 +239,13 @@ public struct JSONScanner {
     }
   }
 
+  /// Whether all these bytes stand for themselves in a string: ASCII but for control characters, quotes and backslashes.
+  @inlinable public static func isPlain(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    var scanner = JSONScanner(bytes)
+    scanner.skipPlain()
+    return scanner.place == bytes.count
+  }
+
   /// Skips what stands for itself in a string: ASCII but for control characters, quotes and backslashes. Eight bytes at a
   /// time (Mycroft's tests for a byte below a value and for a zero byte).
   @inlinable mutating func skipPlain() {

@@ -174,7 +174,7 @@ private struct LineText {
   mutating func add(escaping text: String) {
     let isCopied = text.utf8.withContiguousStorageIfAvailable { utf8 in
       let bytes = UnsafeRawBufferPointer(utf8)
-      guard Self.isPlain(bytes) else { return false }
+      guard JSONScanner.isPlain(bytes) else { return false }
       UnsafeMutableRawBufferPointer(rebasing: room[size...]).copyMemory(from: bytes)
       size += bytes.count
       return true
@@ -186,27 +186,6 @@ private struct LineText {
       room[size] = byte
       size += 1
     }
-  }
-
-  /// Whether all bytes stand for themselves: ASCII but for control characters, quotes and backslashes.
-  private static func isPlain(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    let ones: UInt64 = 0x0101_0101_0101_0101
-    var special: UInt64 = 0
-    var index = 0
-    while bytes.count - index >= 8 {
-      let word = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-      let quotes = word ^ (ones &* 0x22)
-      let slashes = word ^ (ones &* 0x5C)
-      special |= word | (word &- ones &* 0x20) & ~word | (quotes &- ones) & ~quotes | (slashes &- ones) & ~slashes
-      index += 8
-    }
-    guard special & (ones &* 0x80) == 0 else { return false }
-    while index < bytes.count {
-      let byte = bytes[index]
-      guard byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") else { return false }
-      index += 1
-    }
-    return true
   }
 }
 
