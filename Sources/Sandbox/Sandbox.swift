@@ -4,9 +4,9 @@ import Foundation
 /// on everything, nothing left behind.
 ///
 /// Each worker is a bubblewrap sandbox with a template in it: an interpreter with the tracer loaded, process 1 of its own
-/// process namespace, that forks a fresh child for each run, ahead of it. The template never sees programs, inputs or results, so one
-/// run finds nothing of another in its memory. System calls outside of the allow-list stop at the supervisor (seccomp
-/// user notification), which counts, refuses, and knows what to report.
+/// process namespace, that forks a fresh child for each run, ahead of it. The template never sees programs, inputs or
+/// results, so one run finds nothing of another in its memory. System calls outside of the allow-list stop at the
+/// supervisor (seccomp user notification), which counts, refuses, and knows what to report.
 ///
 /// ## What a verdict rests on
 ///

@@ -69,7 +69,8 @@ package struct RouteEvaluation: Sendable, Equatable {
   ///   - records: the labelled file, in its order.
   ///   - nanoseconds: a monotonic clock, in nanoseconds from any origin; used only for `decisionP99Microseconds`.
   ///   - progress: told the finished share of the work, 0 to 1.
-  /// - Throws: `otherOutcomes` where no record has both, `tooFewRecords` for fewer than ten a fold, `noQualityGap` when strong is not better than weak.
+  /// - Throws: `otherOutcomes` where no record has both, `tooFewRecords` for fewer than ten a fold, `noQualityGap` when
+  ///   strong is not better than weak.
   package init(
     of records: [RoutingRecord], settings: Settings = Settings(), nanoseconds: () -> UInt64,
     progress: (Double) -> Void = { _ in }

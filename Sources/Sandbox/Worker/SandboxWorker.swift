@@ -1,8 +1,8 @@
 import CSandbox
 import Foundation
 
-/// One sandbox with a template process in it, and a child of that which waits for its order. Belongs to the thread that started it: the sandbox ends with
-/// that thread, with this process, and with this object.
+/// One sandbox with a template process in it, and a child of that which waits for its order. Belongs to the thread that
+/// started it: the sandbox ends with that thread, with this process, and with this object.
 final class SandboxWorker {
   /// Limits that the template and the child set themselves.
   struct Order {
