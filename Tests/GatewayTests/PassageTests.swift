@@ -311,6 +311,48 @@ import Testing
     }
   }
 
+  @Test func aShutdownSendsTheAnswerThatItWaitedFor() async throws {
+    let gate = MockUpstream.Gate()
+    try await Self.with([.gate(gate)] + Self.whole) { passed in
+      let connection = try await passed.node.connect()
+      try await connection.send(TestNode.request("POST", "/v1/chat/completions", Self.body()))
+      try await TestNode.eventually { passed.mock.requests.count == 1 }
+      await passed.node.shutDown()
+      // It listens no more: from here on every answer is its connection's last.
+      while let other = try? await passed.node.connect() { await other.close() }
+      gate.open()
+      let response = try await connection.response()
+      #expect(response.status == 200)
+      #expect(response.body == Self.answer.replacingModel)
+      #expect(response.header("connection") == "close")
+      await connection.close()
+    }
+  }
+
+  @Test func ofATextNothingButItsSizeIsAskedFor() async throws {
+    let messages = [
+      #"[{"role":"user","content":"Hi — you"}]"#,
+      #"[{"role":"system","content":""},{"role":"user","name":"zoë","content":"1 + 1 = 2?"}]"#,
+      #"[{"role":"user","content":"with \"escapes\""}]"#,
+    ]
+    try await Self.with(Self.whole) { passed in
+      for text in messages {
+        let given = try await Self.ask(passed, #"{"model":"ours","seed":1,"max_tokens":7,"messages":\#(text)}"#)
+        #expect(given.status == 200)
+      }
+      #expect(passed.meter.immediate == messages.count)
+      #expect(passed.meter.sizes.count == 2, "escapes are longer than what they stand for")
+      for (size, whole) in passed.meter.sizes {
+        guard case .messages(let messages) = whole.prompt else { return #expect(Bool(false), "there are messages") }
+        let texts = messages.flatMap { [$0.text, $0.name ?? ""] }
+        #expect(size.messages == messages.count)
+        #expect(size.bytes == texts.reduce(0) { $0 + $1.utf8.count })
+        #expect(size.maximumOutputTokens == 7 && whole.maximumOutputTokens == 7)
+        #expect(size.isDeterministic && size.model == "ours")
+      }
+    }
+  }
+
   @Test(arguments: [
     #","tools":[{"type":"function","function":{"name":"f"}}]"#, #","n":2"#, #","logprobs":true"#, #","unknown":1"#,
     #","temperature":7"#, #","max_tokens":0"#, #","stream":"yes""#, #","max_tokens":1,"max_tokens":2"#,

@@ -13,6 +13,19 @@ package final class MockUpstream: Sendable {
     case close
     /// Nothing, until the client goes away.
     case stall
+    /// Nothing, until the gate is open.
+    case gate(Gate)
+  }
+
+  /// What a test opens when the time has come.
+  package final class Gate: Sendable {
+    fileprivate let isOpen = Atomic(false)
+
+    /// A gate that is closed.
+    package init() {}
+
+    /// Opens it, for good.
+    package func open() { isOpen.store(true, ordering: .releasing) }
   }
 
   private let channel: any Channel
@@ -85,13 +98,23 @@ package final class MockUpstream: Sendable {
       guard text[end.upperBound...].utf8.count >= length else { return }
       let request = text
       text = ""
-      for step in shared.answer(to: request) {
+      take(shared.answer(to: request)[...], context)
+    }
+
+    private func take(_ steps: ArraySlice<Step>, _ context: ChannelHandlerContext) {
+      var rest = steps
+      while let step = rest.popFirst() {
         switch step {
         case .bytes(let bytes): context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil)
         case .close:
           context.close(promise: nil)
           return
         case .stall: return
+        case .gate(let gate):
+          guard !gate.isOpen.load(ordering: .acquiring) else { continue }
+          let again = [step] + rest
+          context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(2)) { self.take(again[...], context) }
+          return
         }
       }
     }

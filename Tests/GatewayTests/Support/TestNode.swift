@@ -142,6 +142,7 @@ final class CountingMeter: RequestMeter {
   private struct State {
     var reserved = 0
     var immediate = 0
+    var sizes: [(size: GenerationSize, whole: GenerationRequest)] = []
     var settlements: [Settlement] = []
   }
 
@@ -158,6 +159,17 @@ final class CountingMeter: RequestMeter {
 
   /// How many were reserved without waiting.
   var immediate: Int { state.withLock { $0.immediate } }
+
+  /// The sizes that it was asked about, each with the request itself.
+  var sizes: [(size: GenerationSize, whole: GenerationRequest)] { state.withLock { $0.sizes } }
+
+  func reserveNow(
+    _ size: GenerationSize, for principal: Principal, whole: () -> GenerationRequest
+  ) throws(GenerationError) -> (any MeterReservation)? {
+    let request = whole()
+    state.withLock { $0.sizes.append((size, request)) }
+    return try reserveNow(MeteredWork(kind: .generation(request), principal: principal))
+  }
 
   func reserveNow(_ work: MeteredWork) throws(GenerationError) -> (any MeterReservation)? {
     guard isImmediate else { return nil }

@@ -31,6 +31,57 @@ import Testing
     await meter.close()
   }
 
+  @Test func identifiersOfOneMomentAreAllDifferentAndInOrder() async throws {
+    let (folder, clock) = (TemporaryFolder(), TestClock())
+    let meter = try await Self.meter(folder, try folder.store(), clock: clock)
+    var ids: [UsageID] = []
+    for step in 0..<500 {
+      // A clock that is set back now and then.
+      if step % 100 == 99 { clock.advance(by: .seconds(-30)) }
+      if step % 7 == 0 { clock.advance(by: .microseconds(900)) }
+      let grant = try await Self.granted(meter, .sample("free"))
+      ids.append(grant.reservation.id)
+      await grant.settle(.finished("free", prompt: 1, completion: 1))
+    }
+    #expect(Set(ids).count == ids.count)
+    #expect(ids == ids.sorted())
+    await meter.close()
+  }
+
+  @Test func countersOfPastDaysAreForgottenAndReadAgain() async throws {
+    let (folder, clock) = (TemporaryFolder(), TestClock())
+    let store = try folder.store()
+    let meter = try await Self.meter(folder, store, clock: clock)
+    let accounts = (0..<1_500).map { Account(key: "k\($0)", user: "u\($0 % 700)") }
+    // One that is open all the time.
+    let open = try await Self.granted(meter, .sample(account: accounts[0]))
+    for day in 0..<6 {
+      for account in accounts[(day * 200)...] {
+        await (try await Self.granted(meter, .sample("weak", account: account, prompt: 10, output: 0)))
+          .settle(.finished("weak", prompt: 10, completion: 0))
+      }
+      await meter.flush()
+      clock.advance(by: .seconds(86_400))
+    }
+    await open.settle(.finished("strong", prompt: 100, completion: 0))
+    await meter.flush()
+    let events = try await store.all()
+    let count = [1_500, 1_300, 1_100, 900, 700, 500].reduce(1, +)
+    #expect(events.count == count)
+    var names = Set<CounterID>()
+    var sums: [CounterID: Money] = [:]
+    for event in events {
+      let account = AccountPlan(event.account, at: event.time, StandingPolicy(.sample()))
+      for name in account.counters {
+        names.insert(name)
+        sums[name, default: .zero] += event.cost
+      }
+    }
+    let counters = try await store.counters(Array(names))
+    for name in names { #expect(counters[name] == Counter(spent: sums[name] ?? .zero), "\(name)") }
+    await meter.close()
+  }
+
   @Test func whatRanWhenTheProcessDiedIsRecoveredAtWhatWasReserved() async throws {
     let (folder, clock) = (TemporaryFolder(), TestClock())
     let store = try folder.store()

@@ -1,6 +1,7 @@
-import Metering
 import ModelInterface
 import Testing
+
+@testable import Metering
 
 @Suite struct MoneyTests {
   @Test func amountsAreReadAndWrittenAsPeopleDo() throws {
@@ -40,5 +41,40 @@ import Testing
     #expect(list.price(of: "m", provider: "q").prompt == 1)
     #expect(list.price(of: "m-2026-01", askedAs: "m").prompt == 1)
     #expect(list.price(of: "x").prompt == 3)
+  }
+
+  @Test func aModelMayCostWhatTheDearestOfWhatItTurnsOutToBeDoes() {
+    let prices = [
+      "m": ModelPrice(prompt: 1, completion: 9), "p/m": ModelPrice(prompt: 5, completion: 1),
+      "n": ModelPrice(prompt: 2, completion: 2),
+    ]
+    let policy = StandingPolicy(MeteringPolicy(prices: PriceList(prices)))
+    for usage in [(100, 1), (1, 100), (50, 50), (0, 0)].map({ Usage(promptTokens: $0, completionTokens: $1) }) {
+      let dearest = prices.values.map { $0.cost(usage) }.max()
+      // The second time from memory.
+      for _ in 0..<2 { #expect(policy.upperBound(of: "auto", usage) { _ in ["m", "n"] } == dearest) }
+      #expect(policy.upperBound(of: "n", usage) { [$0] } == prices["n"]?.cost(usage))
+      #expect(policy.upperBound(of: "unknown", usage) { [$0] } == .zero)
+    }
+    for list in [prices, prices.filter { $0.key != "p/m" }] {
+      let policy = StandingPolicy(MeteringPolicy(prices: PriceList(list)))
+      for (model, provider) in [("m", "p"), ("m", "q"), ("n", "p"), ("x", "p")] {
+        #expect(
+          policy.price(of: model, provider: provider, askedAs: "n")
+            == PriceList(list).price(of: model, provider: provider, askedAs: "n"))
+      }
+    }
+  }
+
+  @Test func theSizeOfTextsIsEstimatedAsTheyAre() {
+    var named = Message(role: .user, content: [.text("and — a name")])
+    named.name = "zoë"
+    let messages = [Message(role: .system, content: [.text("")]), named]
+    let request = GenerationRequest(model: "m", prompt: .messages(messages), context: RequestContext(requestID: "r"))
+    var estimate = PromptEstimate()
+    for bytes in 1...3 {
+      estimate.bytesPerToken = bytes
+      #expect(estimate.tokens(messages: 2, bytes: "and — a namezoë".utf8.count) == estimate.tokens(request))
+    }
   }
 }

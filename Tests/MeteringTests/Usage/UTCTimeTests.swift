@@ -42,4 +42,24 @@ import Testing
     let id = UsageID(time: UTCTime(seconds: 0), random: (0, 0))
     #expect(id.text == "00000000-0000-7000-8000-000000000000")
   }
+
+  @Test func identifiersComeBackFromTheirTexts() {
+    var generator = SeededGenerator(seed: 3)
+    for _ in 0..<200 {
+      let time = UTCTime(microseconds: Int64.random(in: 0...253_402_300_799_999_999, using: &generator))
+      let id = UsageID(time: time, random: (generator.next(), generator.next()))
+      #expect(UsageID(text: id.text) == id)
+      #expect(UsageID(text: id.text).hashValue == id.hashValue)
+      for suffix in ["~1", "~late", "~1~reversal"] {
+        let part = UsageID(text: id.text + suffix)
+        #expect(part != id && part > id && part.text == id.text + suffix)
+      }
+    }
+    // What is no identifier of this kind is kept as it is.
+    let id = UsageID(time: UTCTime(seconds: 1), random: (1, 2)).text
+    for text in ["", "a", id.uppercased(), String(id.dropLast()), "é" + id, id.replacing("-", with: "_")] {
+      #expect(UsageID(text: text).text == text)
+      #expect(UsageID(text: text) != UsageID(text: text + "x"))
+    }
+  }
 }
