@@ -373,6 +373,20 @@ import Testing
     }
   }
 
+  @Test func wordsForThinkingReachTheUpstreamAsTheyCame() async throws {
+    try await Self.with(Self.whole) { passed in
+      let words = #","thinking":{"type":"enabled","budget_tokens":2000},"reasoning":{"effort":"low"}"#
+      #expect(try await Self.ask(passed, Self.body(words)).status == 200)
+      let request = try #require(passed.mock.requests.first)
+      let json = try JSONValue.parse(String(request.suffix(from: try #require(request.firstIndex(of: "{")))))
+      #expect(json["thinking"] == ["type": "enabled", "budget_tokens": 2_000])
+      #expect(json["reasoning"] == ["effort": "low"])
+      // What is no object means nothing to anybody.
+      let refused = try await Self.ask(passed, Self.body(#","thinking":"hard""#))
+      #expect(refused.status == 400 && refused.body.contains("thinking"))
+    }
+  }
+
   @Test func aBudgetThatIsSpentRefuses() async throws {
     let meter = CountingMeter(refusal: GenerationError(.budgetExceeded, "no more"), isImmediate: true)
     try await Self.with(Self.whole, meter: meter) { passed in
