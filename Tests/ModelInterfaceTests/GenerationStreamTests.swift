@@ -79,4 +79,49 @@ import Testing
     await producer.value
     #expect(continuation.isTerminated)
   }
+
+  private let finished = GenerationEvent.finished(Completion(reason: .stop, usage: Usage()))
+
+  @Test func whoLeavesWithTheWholeAnswerIsNotToldOfAnother() async throws {
+    let (stream, continuation) = GenerationStream.make()
+    continuation.yield(finished)
+    let reader = Task {
+      let iterator = stream.makeAsyncIterator()
+      #expect(try await iterator.next() == finished)
+      withUnsafeCurrentTask { $0?.cancel() }
+      return try await iterator.next()
+    }
+    #expect(try await reader.value == nil)
+    #expect(continuation.isTerminated)
+  }
+
+  @Test func whoWaitsWithTheWholeAnswerLeavesInPeace() async throws {
+    let (stream, continuation) = GenerationStream.make()
+    let hasRead = Mutex(false)
+    let reader = Task {
+      let iterator = stream.makeAsyncIterator()
+      #expect(try await iterator.next() == finished)
+      hasRead.withLock { $0 = true }
+      return try await iterator.next()
+    }
+    await Task.yield()
+    continuation.yield(finished)
+    while !hasRead.withLock({ $0 }) { await Task.yield() }
+    reader.cancel()
+    #expect(try await reader.value == nil)
+    #expect(continuation.isTerminated)
+  }
+
+  @Test func anEndThatWasPutBackHasNotBeenRead() async throws {
+    let (stream, continuation) = GenerationStream.make()
+    continuation.yield(finished)
+    let reader = Task {
+      let iterator = stream.makeAsyncIterator()
+      let end = try #require(await iterator.next())
+      stream.unread([end])
+      withUnsafeCurrentTask { $0?.cancel() }
+      return try await iterator.next()
+    }
+    await #expect(throws: GenerationError(.cancelled, "the reader of the answer went away")) { try await reader.value }
+  }
 }

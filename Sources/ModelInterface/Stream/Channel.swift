@@ -7,6 +7,8 @@ final class Channel: Sendable {
     var head = 0
     var isFinished = false
     var failure: GenerationError?
+    /// Whether the reader has the event that ends an answer: a reader that goes away after it has missed nothing.
+    var isComplete = false
     var isAbandoned = false
     var wasFull = false
     var reader: CheckedContinuation<GenerationEvent?, any Error>?
@@ -20,6 +22,7 @@ final class Channel: Sendable {
       guard head < buffer.count else { return nil }
       let event = buffer[head]
       head += 1
+      note(event)
       if head == buffer.count {
         buffer.removeAll(keepingCapacity: true)
         head = 0
@@ -28,6 +31,16 @@ final class Channel: Sendable {
         head = 0
       }
       return event
+    }
+
+    /// Remembers what the reader is given.
+    mutating func note(_ event: GenerationEvent) {
+      if case .finished = event { isComplete = true }
+    }
+
+    /// What a reader gets that was cancelled, or let go of the stream.
+    var gone: Result<GenerationEvent?, any Error> {
+      isComplete ? .success(nil) : .failure(GenerationError(.cancelled, "the reader of the answer went away"))
     }
   }
 
@@ -46,6 +59,7 @@ final class Channel: Sendable {
       if state.isAbandoned || state.isFinished { return (.terminated, nil) }
       if let reader = state.reader {
         state.reader = nil
+        state.note(event)
         return (.enqueued(remaining: capacity), reader)
       }
       state.buffer.append(event)
@@ -106,7 +120,7 @@ final class Channel: Sendable {
   func next() async throws -> GenerationEvent? {
     if Task.isCancelled {
       abandon()
-      throw Self.cancelled
+      return try state.withLock(\.gone).get()
     }
     if let ready = take() { return try ready.get() }
     return try await withTaskCancellationHandler {
@@ -115,7 +129,7 @@ final class Channel: Sendable {
           if let event = state.pop() { return .success(event) }
           if let failure = Self.takeFailure(&state) { return .failure(failure) }
           if state.isFinished { return .success(nil) }
-          if Task.isCancelled || state.isAbandoned { return .failure(Self.cancelled) }
+          if Task.isCancelled || state.isAbandoned { return state.gone }
           if state.reader != nil { return .failure(Self.twoReaders) }
           state.reader = reader
           return nil
@@ -151,6 +165,7 @@ final class Channel: Sendable {
     state.withLock { state in
       guard !state.isAbandoned else { return }
       state.buffer.insert(contentsOf: events, at: state.head)
+      state.isComplete = false
     }
   }
 
@@ -159,16 +174,16 @@ final class Channel: Sendable {
     return state.failure
   }
 
-  private static var cancelled: GenerationError { GenerationError(.cancelled, "the reader of the answer went away") }
   private static var twoReaders: GenerationError { GenerationError(.internal, "two tasks read one answer") }
 
   /// The reader is gone: forget what waits, and tell the producer.
   func abandon() {
     typealias Woken = (
-      CheckedContinuation<GenerationEvent?, any Error>?, CheckedContinuation<Void, Never>?, (@Sendable () -> Void)?
+      CheckedContinuation<GenerationEvent?, any Error>?, CheckedContinuation<Void, Never>?, (@Sendable () -> Void)?,
+      Result<GenerationEvent?, any Error>
     )
-    let (reader, writer, termination): Woken = state.withLock { state in
-      guard !state.isAbandoned else { return (nil, nil, nil) }
+    let (reader, writer, termination, gone): Woken = state.withLock { state in
+      guard !state.isAbandoned else { return (nil, nil, nil, state.gone) }
       state.isAbandoned = true
       state.buffer = []
       state.head = 0
@@ -178,9 +193,9 @@ final class Channel: Sendable {
         state.termination = nil
         state.demand = nil
       }
-      return (state.reader, state.writer, state.termination)
+      return (state.reader, state.writer, state.termination, state.gone)
     }
-    reader?.resume(throwing: Self.cancelled)
+    reader?.resume(with: gone)
     writer?.resume()
     termination?()
   }
