@@ -6,7 +6,9 @@ package import ModelInterface
 /// `maxProperties`; `items`, `prefixItems`, `minItems`, `maxItems`; `minLength`, `maxLength`, `pattern`, `format`;
 /// `minimum`, `maximum` and their exclusive forms; `anyOf`, `oneOf`, `allOf`, `$ref` within the schema, `$defs`.
 /// Properties come in their declared order, members that are optional may be left out. `oneOf` is read as `anyOf`.
-/// Every other keyword that would constrain a value is an error that names its place: nothing is silently ignored.
+/// In strict mode every other keyword that would constrain a value, and every pattern that a grammar cannot state, is an error
+/// that names its place. Else these are left out, as clients expect that offer a tool whose schema was made for a validator:
+/// the grammar then allows more than the schema does, never less. What is malformed is an error either way.
 ///
 /// Without a `type`, the types are those that the keywords speak of. Numbers have at most 18 digits before and 18 after
 /// the point, names that the schema does not declare at most 64 characters and no escapes.
@@ -32,7 +34,8 @@ package enum JSONSchemaGrammar {
 
   /// The grammar of the values that `schema` allows.
   ///
-  /// - Parameter isStrict: Whether an object without `additionalProperties` allows none, as in OpenAI's strict mode.
+  /// - Parameter isStrict: OpenAI's strict mode: an object without `additionalProperties` allows none, and what cannot be stated
+  ///   is an error.
   package static func grammar(
     for schema: JSONValue, isStrict: Bool = false
   ) throws(GrammarError) -> String {
@@ -94,7 +97,7 @@ struct SchemaConverter {
   private mutating func node(
     _ schema: JSONObject, at path: String, depth: Int
   ) throws(GrammarError) -> GrammarNode {
-    try SchemaKeywords.check(schema, at: path)
+    try SchemaKeywords.check(schema, isStrict: isStrict, at: path)
     if schema["nullable"] == true {
       var plain = schema
       plain["nullable"] = nil
@@ -143,7 +146,7 @@ struct SchemaConverter {
   /// A schema without combining keywords.
   private mutating func plain(_ schema: JSONObject, at path: String, depth: Int) throws(GrammarError) -> GrammarNode {
     let types = try SchemaKeywords.types(of: schema, at: path)
-    if let values = try SchemaKeywords.enumerated(schema, at: path) {
+    if let values = try SchemaKeywords.enumerated(schema, isStrict: isStrict, at: path) {
       let allowed = values.filter { value in types?.contains { Self.isOf(value, $0) } ?? true }
       return .texts(allowed.map(\.text))
     }

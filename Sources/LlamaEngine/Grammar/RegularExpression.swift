@@ -11,6 +11,8 @@ indirect enum RegularExpression: Equatable, Sendable {
   /// What cannot be read, and why.
   struct Fault: Error {
     let reason: String
+    /// Whether it is no pattern; else it is one that a grammar cannot state.
+    var isMalformed = true
   }
 
   /// The deepest nesting of groups.
@@ -24,7 +26,9 @@ indirect enum RegularExpression: Equatable, Sendable {
   static func parse(_ pattern: String) throws(Fault) -> RegularExpression {
     var parser = RegularExpressionParser(pattern: Array(pattern.unicodeScalars))
     guard parser.pattern.count <= maximumLength else {
-      throw Fault(reason: "expected a pattern of at most \(maximumLength) characters, found \(parser.pattern.count)")
+      throw Fault(
+        reason: "expected a pattern of at most \(maximumLength) characters, found \(parser.pattern.count)",
+        isMalformed: false)
     }
     let expression = try parser.alternation(depth: 0)
     guard parser.position == parser.pattern.count else { throw Fault(reason: "found `)` without its `(`") }
@@ -80,7 +84,9 @@ private struct RegularExpressionParser {
   }
 
   mutating func alternation(depth: Int) throws(Fault) -> RegularExpression {
-    guard depth <= RegularExpression.maximumDepth else { throw Fault(reason: "found groups nested too deep") }
+    guard depth <= RegularExpression.maximumDepth else {
+      throw Fault(reason: "found groups nested too deep", isMalformed: false)
+    }
     var options = [try sequence(depth: depth)]
     while take("|") { options.append(try sequence(depth: depth)) }
     return options.count == 1 ? options[0] : .choice(options)
@@ -110,7 +116,7 @@ private struct RegularExpressionParser {
           }
           guard take(">") else { throw Fault(reason: "found a group name without its `>`") }
         } else if !take(":") {
-          throw Fault(reason: "found a look-around, which no grammar can state")
+          throw Fault(reason: "found a look-around, which no grammar can state", isMalformed: false)
         }
       }
       let inner = try alternation(depth: depth + 1)
@@ -163,7 +169,9 @@ private struct RegularExpressionParser {
     while let scalar = current, Self.digit.contains(scalar.value) {
       let next = (value ?? 0) * 10 + Int(scalar.value - 0x30)
       guard next <= RegularExpression.maximumRepetition else {
-        throw Fault(reason: "expected repetitions of at most \(RegularExpression.maximumRepetition), found more")
+        throw Fault(
+          reason: "expected repetitions of at most \(RegularExpression.maximumRepetition), found more",
+          isMalformed: false)
       }
       value = next
       position += 1
@@ -215,9 +223,10 @@ private struct RegularExpressionParser {
     case "b" where inClass: return ScalarSet([0x08...0x08])
     case "x": return try hexadecimal(2)
     case "u": return try hexadecimal(4)
-    case "b", "B": throw Fault(reason: "found a word boundary, which no grammar can state")
-    case "0"..."9", "k": throw Fault(reason: "found a back-reference, which no grammar can state")
-    case "p", "P": throw Fault(reason: "found a Unicode property class; list its characters instead")
+    case "b", "B": throw Fault(reason: "found a word boundary, which no grammar can state", isMalformed: false)
+    case "0"..."9", "k": throw Fault(reason: "found a back-reference, which no grammar can state", isMalformed: false)
+    case "p", "P":
+      throw Fault(reason: "found a Unicode property class; list its characters instead", isMalformed: false)
     case "A"..."Z", "a"..."z": throw Fault(reason: "found the unknown escape `\\\(scalar)`")
     default: return ScalarSet([scalar.value...scalar.value])
     }

@@ -7,8 +7,8 @@ extension SchemaConverter {
   private static let extraNameLength = 64
 
   mutating func array(_ schema: JSONObject, at path: String, depth: Int) throws(GrammarError) -> GrammarNode {
-    let minimum = try SchemaKeywords.count(schema, "minItems", at: path) ?? 0
-    var maximum = try SchemaKeywords.count(schema, "maxItems", at: path)
+    let minimum = try SchemaKeywords.count(schema, "minItems", isStrict: isStrict, at: path) ?? 0
+    var maximum = try SchemaKeywords.count(schema, "maxItems", isStrict: isStrict, at: path)
     var first: [GrammarNode] = []
     if let prefix = schema["prefixItems"] {
       guard let list = prefix.array else {
@@ -58,8 +58,8 @@ extension SchemaConverter {
         "expected at most \(Self.maximumProperties) properties, found \(properties.members.count)",
         "Split the object.")
     }
-    let minimum = try SchemaKeywords.count(schema, "minProperties", at: path) ?? 0
-    let maximum = try SchemaKeywords.count(schema, "maxProperties", at: path)
+    let minimum = try SchemaKeywords.count(schema, "minProperties", isStrict: isStrict, at: path) ?? 0
+    let maximum = try SchemaKeywords.count(schema, "maxProperties", isStrict: isStrict, at: path)
     let extra = try extraMember(properties, at: path, depth: depth)
     if properties.members.isEmpty {
       if extra == .never { return minimum > 0 ? .never : .sequence([.literal("{"), try json.gap(), .literal("}")]) }

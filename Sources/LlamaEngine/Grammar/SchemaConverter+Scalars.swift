@@ -2,43 +2,59 @@ import ModelInterface
 
 extension SchemaConverter {
   mutating func string(_ schema: JSONObject, at path: String) throws(GrammarError) -> GrammarNode {
-    let minimum = try SchemaKeywords.count(schema, "minLength", at: path) ?? 0
-    let maximum = try SchemaKeywords.count(schema, "maxLength", at: path)
-    let pattern: (keyword: String, text: String)
-    switch (schema["pattern"], schema["format"]) {
-    case (nil, nil): return maximum.map { $0 < minimum } ?? false ? .never : try json.string(minimum, maximum)
-    case (_?, _?):
+    let minimum = try SchemaKeywords.count(schema, "minLength", isStrict: isStrict, at: path) ?? 0
+    let maximum = try SchemaKeywords.count(schema, "maxLength", isStrict: isStrict, at: path)
+    if let pattern = try pattern(of: schema, at: path) {
+      let path = "\(path)/\(pattern.keyword)"
+      let expression: RegularExpression
+      do throws(RegularExpression.Fault) {
+        expression = try RegularExpression.parse(pattern.text)
+      } catch {
+        guard error.isMalformed || isStrict else { return try plainString(minimum, maximum) }
+        throw Self.fault(path, error.reason, "Rewrite the pattern without it.")
+      }
+      let anchored = pattern.text.hasPrefix("^") && pattern.text.hasSuffix("$")
+      let lengths = expression.lengths
+      let fits = (maximum.map { anchored && lengths.maximum ?? .max <= $0 } ?? true) && lengths.minimum >= minimum
+      guard fits || !isStrict else {
+        throw Self.fault(
+          path, "expected a pattern that keeps within `minLength` and `maxLength` by itself",
+          "State the length in the pattern, as in `^[a-z]{3,8}$`, and remove the two keywords.")
+      }
+      do throws(GrammarError) {
+        return try PatternGrammar.string(matching: expression, in: &json, at: path)
+      } catch {
+        if isStrict { throw error }
+      }
+    }
+    return try plainString(minimum, maximum)
+  }
+
+  private mutating func plainString(_ minimum: Int, _ maximum: Int?) throws(GrammarError) -> GrammarNode {
+    maximum.map { $0 < minimum } ?? false ? .never : try json.string(minimum, maximum)
+  }
+
+  /// The pattern that a string has to match: its own, or the one behind its format.
+  private func pattern(
+    of schema: JSONObject, at path: String
+  ) throws(GrammarError) -> (keyword: String, text: String)? {
+    if isStrict, schema["pattern"] != nil, schema["format"] != nil {
       throw Self.fault(
         "\(path)/format", "expected `pattern` or `format`, found both", "Keep the stricter of the two.")
-    case (let value?, nil):
+    }
+    if let value = schema["pattern"] {
       guard let text = value.string else {
         throw Self.fault("\(path)/pattern", "expected a string, found \(value.kind)")
       }
-      pattern = ("pattern", text)
-    case (nil, let value?):
-      guard let name = value.string, let text = StringFormat.patterns[name] else {
-        throw Self.fault(
-          "\(path)/format",
-          "expected one of \(StringFormat.patterns.keys.sorted().joined(separator: ", ")), found \(value.text.prefix(64))",
-          "Remove it, or state it as a `pattern`.")
-      }
-      pattern = ("format", text)
+      return ("pattern", text)
     }
-    let expression: RegularExpression
-    do throws(RegularExpression.Fault) {
-      expression = try RegularExpression.parse(pattern.text)
-    } catch {
-      throw Self.fault("\(path)/\(pattern.keyword)", error.reason, "Rewrite the pattern without it.")
-    }
-    let anchored = pattern.text.hasPrefix("^") && pattern.text.hasSuffix("$")
-    let lengths = expression.lengths
-    let fits = (maximum.map { anchored && lengths.maximum ?? .max <= $0 } ?? true) && lengths.minimum >= minimum
-    guard fits else {
-      throw Self.fault(
-        "\(path)/\(pattern.keyword)", "expected a pattern that keeps within `minLength` and `maxLength` by itself",
-        "State the length in the pattern, as in `^[a-z]{3,8}$`, and remove the two keywords.")
-    }
-    return try PatternGrammar.string(matching: expression, in: &json, at: "\(path)/\(pattern.keyword)")
+    guard let value = schema["format"] else { return nil }
+    if let text = value.string.flatMap({ StringFormat.patterns[$0] }) { return ("format", text) }
+    guard isStrict || value.string == nil else { return nil }
+    throw Self.fault(
+      "\(path)/format",
+      "expected one of \(StringFormat.patterns.keys.sorted().joined(separator: ", ")), found \(value.text.prefix(64))",
+      "Remove it, or state it as a `pattern`.")
   }
 
   mutating func integer(_ schema: JSONObject, at path: String) throws(GrammarError) -> GrammarNode {

@@ -24,9 +24,9 @@ enum SchemaKeywords {
 
   private static let types: Set<String> = ["null", "boolean", "integer", "number", "string", "array", "object"]
 
-  /// Refuses a schema with a keyword that is not understood.
-  static func check(_ schema: JSONObject, at path: String) throws(GrammarError) {
-    for (name, value) in schema.members {
+  /// Refuses a schema with a keyword that is malformed or, in strict mode, not understood.
+  static func check(_ schema: JSONObject, isStrict: Bool, at path: String) throws(GrammarError) {
+    for (name, value) in schema.members where isStrict {
       if constraining.contains(name) || annotations.contains(name) || combining.contains(name) { continue }
       if name.hasPrefix("x-") { continue }
       // What constrains nothing may stand.
@@ -76,8 +76,11 @@ enum SchemaKeywords {
     return found.isEmpty ? nil : found
   }
 
-  /// The values of `enum` and `const`, or nil where the schema has neither.
-  static func enumerated(_ schema: JSONObject, at path: String) throws(GrammarError) -> [JSONValue]? {
+  /// The values of `enum` and `const`, or nil where the schema has neither. Other keywords beside them are refused in strict
+  /// mode, and else are the caller's to see to.
+  static func enumerated(
+    _ schema: JSONObject, isStrict: Bool, at path: String
+  ) throws(GrammarError) -> [JSONValue]? {
     var values: [JSONValue]?
     if let all = schema["enum"] {
       guard let list = all.array else {
@@ -86,7 +89,7 @@ enum SchemaKeywords {
       values = list
     }
     if let only = schema["const"] { values = values.map { $0.filter { $0 == only } } ?? [only] }
-    guard values != nil else { return nil }
+    guard values != nil, isStrict else { return values }
     if let other = schema.members.first(where: {
       !["type", "enum", "const"].contains($0.name) && constraining.contains($0.name)
     }) {
@@ -97,9 +100,15 @@ enum SchemaKeywords {
     return values
   }
 
-  /// A keyword's whole number, not negative and within what grammars can count.
-  static func count(_ schema: JSONObject, _ name: String, at path: String) throws(GrammarError) -> Int? {
+  /// A keyword's whole number, not negative and within what grammars can count. Where not strict, a largest number past that
+  /// is none.
+  static func count(
+    _ schema: JSONObject, _ name: String, isStrict: Bool, at path: String
+  ) throws(GrammarError) -> Int? {
     guard let value = schema[name] else { return nil }
+    if !isStrict, name.hasPrefix("max"), let count = value.integer, count > GrammarBuilder.Limit.repetitions {
+      return nil
+    }
     guard let count = value.integer, (0...GrammarBuilder.Limit.repetitions).contains(count) else {
       throw SchemaConverter.fault(
         "\(path)/\(name)",

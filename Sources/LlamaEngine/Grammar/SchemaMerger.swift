@@ -32,7 +32,7 @@ struct SchemaMerger {
   private mutating func alternatives(
     _ schema: JSONObject, at path: String, depth: Int
   ) throws(GrammarError) -> [JSONObject] {
-    try SchemaKeywords.check(schema, at: path)
+    try SchemaKeywords.check(schema, isStrict: isStrict, at: path)
     var own = schema
     for name in SchemaKeywords.combining { own[name] = nil }
     // In the order in which a person reads them: what is inherited first, then the schema's own, then its alternatives.
@@ -97,6 +97,7 @@ struct SchemaMerger {
         if let one = present.double, let other = value.double { result[name] = one <= other ? present : value }
       case "items": result[name] = .object(["allOf": [present, value]])
       default:
+        guard isStrict else { continue }
         throw SchemaConverter.fault(
           "\(path)/\(name)", "expected one `\(name)` in a combination, found two", "Combine the two by hand.")
       }

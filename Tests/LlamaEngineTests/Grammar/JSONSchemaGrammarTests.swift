@@ -161,7 +161,7 @@ struct JSONSchemaGrammarTests {
   }
 
   @Test(
-    "what cannot be stated is refused with its place",
+    "what cannot be stated is refused in strict mode, with its place",
     arguments: [
       (#"{"type":"array","uniqueItems":true}"#, "#/uniqueItems"),
       (#"{"properties":{"a~/b":{"not":{}}}}"#, "#/properties/a~0~1b/not"),
@@ -183,10 +183,61 @@ struct JSONSchemaGrammarTests {
     ])
   func refused(schema: String, path: String) throws {
     let error = try #require(throws: GrammarError.self) {
-      try JSONSchemaGrammar.grammar(for: try JSONValue.parse(schema))
+      try JSONSchemaGrammar.grammar(for: try JSONValue.parse(schema), isStrict: true)
     }
     #expect(error.path == path)
     #expect(!error.advice.isEmpty)
+  }
+
+  @Test(
+    "where the schema is not strict, what cannot be stated is left out and the rest is kept",
+    arguments: [
+      Example(
+        schema: #"{"type":"array","uniqueItems":true,"items":{"type":"integer"}}"#, valid: ["[1,1]"],
+        invalid: ["[true]"]),
+      Example(schema: #"{"type":"integer","multipleOf":5,"minimum":3}"#, valid: ["5", "7"], invalid: ["2", "5.5"]),
+      Example(schema: #"{"type":"boolean","not":{"const":true},"$anchor":"x"}"#, valid: ["false"], invalid: ["1"]),
+      Example(schema: #"{"if":{},"then":{},"enum":[1,2],"maximum":1}"#, valid: ["1", "2"], invalid: ["3"]),
+      Example(
+        schema:
+          #"{"type":"object","patternProperties":{"^x":{}},"propertyNames":{"minLength":1},"properties":{"a":{"type":"null"}}}"#,
+        valid: [#"{"a":null}"#], invalid: [#"{"a":1}"#]),
+      Example(
+        schema: #"{"type":"string","format":"regex","maxLength":3}"#, valid: [#""abc""#], invalid: [#""abcd""#, "1"]),
+      Example(schema: #"{"type":"string","pattern":"^(?=a)b$","minLength":2}"#, valid: [#""xy""#], invalid: [#""x""#]),
+      Example(schema: #"{"type":"string","pattern":"a^b"}"#, valid: [#""x""#], invalid: ["1"]),
+      Example(schema: #"{"type":"string","pattern":"^a*$","maxLength":3}"#, valid: [#""aaaa""#], invalid: [#""b""#]),
+      Example(
+        schema: #"{"type":"string","pattern":"^a+$","format":"date"}"#, valid: [#""aa""#], invalid: [#""2020-01-01""#]),
+      Example(schema: #"{"type":"string","maxLength":1000000}"#, valid: [#""x""#], invalid: ["1"]),
+      Example(
+        schema: #"{"allOf":[{"type":"string","pattern":"^a+$"},{"pattern":"^a$"}]}"#, valid: [#""aa""#],
+        invalid: [#""b""#]),
+    ])
+  func leftOut(example: Example) throws {
+    let schema = try JSONValue.parse(example.schema)
+    let grammar = try JSONSchemaGrammar.grammar(for: schema)
+    let recognizer = try GrammarRecognizer(grammar)
+    for text in example.valid { #expect(recognizer.accepts(text), "\(text)\n\(grammar)") }
+    for text in example.invalid { #expect(!recognizer.accepts(text), "\(text)\n\(grammar)") }
+    #expect(throws: GrammarError.self) { try JSONSchemaGrammar.grammar(for: schema, isStrict: true) }
+  }
+
+  @Test(
+    "what is malformed is refused, strict or not",
+    arguments: [
+      (#"{"type":"strin"}"#, "#/type"), (#"{"type":"string","pattern":"a(b"}"#, "#/pattern"),
+      (#"{"type":"string","pattern":3}"#, "#/pattern"), (#"{"type":"string","format":3}"#, "#/format"),
+      (#"{"$ref":"http://x/y"}"#, "#/$ref"), (#"{"anyOf":[]}"#, "#/anyOf"), (#"{"minItems":-1}"#, "#/minItems"),
+      (#"{"items":[{}]}"#, "#/items"), (#"{"required":[1]}"#, "#/required"), (#"{"minimum":"3"}"#, "#/minimum"),
+    ])
+  func malformed(schema: String, path: String) throws {
+    for isStrict in [false, true] {
+      let error = try #require(throws: GrammarError.self) {
+        try JSONSchemaGrammar.grammar(for: try JSONValue.parse(schema), isStrict: isStrict)
+      }
+      #expect(error.path == path)
+    }
   }
 
   @Test("nested too deep, too large, or with references that multiply is refused, not followed")
