@@ -114,4 +114,75 @@ import Testing
       #expect(try response.error["param"]?.string == parameter, "\(response.body)")
     }
   }
+
+  /// Takes no more than so many words.
+  private static func small(_ limit: Int) -> ScriptedProvider {
+    ScriptedProvider { (request, continuation) async throws(GenerationError) in
+      guard case .messages(let messages) = request.prompt else { return }
+      let count = messages.reduce(0) { $0 + $1.text.split(separator: " ").count }
+      guard count <= limit else {
+        throw GenerationError(.contextLengthExceeded(limit: limit, requested: count), "\(count) words are too many")
+      }
+      continuation.yield(.text(TextPiece("fits")))
+      continuation.yield(.finished(Completion(reason: .stop, usage: Usage())))
+    }
+  }
+
+  private static func turn(_ role: String, _ text: String) -> JSONValue {
+    ["role": .string(role), "content": .string(text)]
+  }
+
+  @Test func theOldestTurnsGoWhereTheConversationDoesNotFit() async throws {
+    try await TestNode.with(Self.small(12)) { node async throws in
+      let turns: [JSONValue] =
+        [Self.turn("developer", "be brief")]
+        + (1...9).map { Self.turn($0 % 2 == 1 ? "user" : "assistant", "turn number \($0)") }
+      let response = try await ask(
+        node, [("instructions", "obey me"), ("input", .array(turns)), ("truncation", "auto")])
+      #expect(response.status == 200, "\(response.body)")
+      #expect(try response.json["truncation"] == "auto")
+      guard case .messages(let messages)? = node.provider.requests.last?.prompt else {
+        Issue.record("no messages")
+        return
+      }
+      #expect(messages.prefix(2).map(\.text) == ["obey me", "be brief"])
+      #expect(messages.dropFirst(2).map(\.text) == ["turn number 8", "turn number 9"])
+      // What is kept for a next response is whole.
+      let id = try #require(try response.json["id"]?.string)
+      _ = try await ask(
+        node, [("input", "and more"), ("previous_response_id", .string(id)), ("truncation", "disabled")])
+      guard case .messages(let whole)? = node.provider.requests.last?.prompt else { return }
+      #expect(whole.count == 12)
+    }
+  }
+
+  @Test func aToolsAnswerGoesWithItsCall() async throws {
+    try await TestNode.with(Self.small(9)) { node async throws in
+      let input: JSONValue = [
+        [
+          "type": "function_call", "call_id": "c1", "name": "weather",
+          "arguments": "{\"city\":\"a long name of a city\"}",
+        ],
+        ["type": "function_call_output", "call_id": "c1", "output": "rain and then sun and rain again"],
+        Self.turn("assistant", "it rains"), Self.turn("user", "and tomorrow"),
+      ]
+      let response = try await ask(node, [("input", input), ("tools", Self.tools), ("truncation", "auto")])
+      #expect(response.status == 200, "\(response.body)")
+      guard case .messages(let messages)? = node.provider.requests.last?.prompt else { return }
+      #expect(messages.map(\.text) == ["it rains", "and tomorrow"])
+    }
+  }
+
+  @Test(arguments: ["disabled", "auto"])
+  func whatCannotBeShortenedIsRefused(truncation: JSONValue) async throws {
+    try await TestNode.with(Self.small(3)) { node async throws in
+      let input: JSONValue =
+        truncation == "auto" ? "one turn that is too long" : [Self.turn("user", "a b"), Self.turn("user", "c d")]
+      let response = try await ask(node, [("input", input), ("truncation", truncation)])
+      #expect(response.status == 400)
+      #expect(try response.error["code"] == "context_length_exceeded")
+      #expect(try response.error["param"] == "input")
+      #expect(node.provider.requests.count == 1)
+    }
+  }
 }

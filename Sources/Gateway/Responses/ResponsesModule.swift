@@ -40,25 +40,38 @@ struct ResponsesModule: GatewayModule {
   }
 
   private func create(_ incoming: GatewayRequest, _ reply: Reply) async throws {
-    let request = try ResponsesRequest(incoming, generation.limits) { id in
+    var request = try ResponsesRequest(incoming, generation.limits) { id in
       store.find(id, tenant: incoming.principal.tenant)?.conversation
     }
-    do {
-      try await generation.answer(request.generation, for: incoming) { answer in
-        var assembly = ResponseAssembly(request)
-        if request.isStreamed {
-          try await stream(answer, &assembly, reply)
-        } else {
-          var unused = JSONText(capacity: 0)
-          while let event = try await answer.next() { assembly.add(event, into: &unused) }
-        }
-        var json = JSONText(capacity: 2048)
-        assembly.write(into: &json, isOver: true)
-        keep(request, assembly, json.bytes, incoming)
-        if !request.isStreamed { try await reply.send(WholeResponse(body: json.bytes)) }
+    var tries = request.truncates ? ConversationTruncation.maximumTries : 0
+    while true {
+      do {
+        return try await answer(request, incoming, reply)
+      } catch let error as GenerationError {
+        guard tries > 0, reply.status == nil,
+          case .contextLengthExceeded(let limit, let requested) = error.kind,
+          case .messages(let messages) = request.generation.prompt,
+          let fewer = ConversationTruncation.shortened(messages, limit: limit, requested: requested)
+        else { throw APIError(error).namingPrompt("input") }
+        tries -= 1
+        request.generation.prompt = .messages(fewer)
       }
-    } catch let error as GenerationError {
-      throw APIError(error).namingPrompt("input")
+    }
+  }
+
+  private func answer(_ request: ResponsesRequest, _ incoming: GatewayRequest, _ reply: Reply) async throws {
+    try await generation.answer(request.generation, for: incoming) { answer in
+      var assembly = ResponseAssembly(request)
+      if request.isStreamed {
+        try await stream(answer, &assembly, reply)
+      } else {
+        var unused = JSONText(capacity: 0)
+        while let event = try await answer.next() { assembly.add(event, into: &unused) }
+      }
+      var json = JSONText(capacity: 2048)
+      assembly.write(into: &json, isOver: true)
+      keep(request, assembly, json.bytes, incoming)
+      if !request.isStreamed { try await reply.send(WholeResponse(body: json.bytes)) }
     }
   }
 

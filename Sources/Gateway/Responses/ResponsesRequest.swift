@@ -5,6 +5,8 @@ struct ResponsesRequest: Sendable {
   var generation: GenerationRequest
   var isStreamed: Bool
   var isStored: Bool
+  /// Whether the oldest turns may go where the conversation does not fit.
+  var truncates: Bool
   /// The conversation without the instructions, which are not carried over to a next response.
   var conversation: [Message]
   /// Members that the answer repeats.
@@ -62,7 +64,7 @@ struct ResponsesRequest: Sendable {
     request.allowsParallelToolCalls = try members.bool("parallel_tool_calls") ?? true
     if let text = try members.members("text") { request.responseFormat = try Self.format(text) }
     if let reasoning = try members.members("reasoning") { request.reasoningEffort = try reasoning.string("effort") }
-    _ = try members.word("truncation", of: ["auto", "disabled"])
+    truncates = try members.word("truncation", of: ["auto", "disabled"]) == "auto"
     _ = try members.integer("max_tool_calls", in: 1...1024)
     generation = request
     echo = Self.echo(members, tools)
