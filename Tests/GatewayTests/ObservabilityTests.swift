@@ -1,4 +1,5 @@
 import Gateway
+import Glibc
 import ModelInterface
 import ScriptedProvider
 import Synchronization
@@ -27,6 +28,32 @@ import Testing
       let first = try await node.ask("GET", "/healthz").header("x-request-id")
       let second = try await node.ask("GET", "/nothing").header("x-request-id")
       #expect(first != nil && second != nil && first != second)
+    }
+  }
+
+  /// A date as the C library writes it.
+  private static func httpDate(_ seconds: Int64) -> String {
+    var moment = time_t(seconds)
+    var parts = tm()
+    gmtime_r(&moment, &parts)
+    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
+      strftime(text.baseAddress!, text.count, "%a, %d %b %Y %H:%M:%S GMT", &parts)
+      return String(cString: text.baseAddress!)
+    }
+  }
+
+  @Test func everyAnswerSaysWhenItWasGiven() async throws {
+    try await TestNode.with { node async throws in
+      let before = Int64(time(nil))
+      for response in [
+        try await node.ask("GET", "/healthz"), try await node.ask("GET", "/nothing"),
+        try await node.ask("POST", "/v1/chat/completions", TestNode.chat("hi", [("stream", true)])),
+        try await node.ask("POST", "/v1/chat/completions", "{"),
+      ] {
+        #expect(response.headers.count { $0.name == "date" } == 1)
+        let possible = (before...Int64(time(nil))).map(Self.httpDate)
+        #expect(possible.contains(try #require(response.header("date"))))
+      }
     }
   }
 

@@ -76,6 +76,7 @@ import Testing
       #expect(response.status == 200)
       #expect(response.body == Self.answer.replacingModel)
       #expect(response.header("content-type") == "application/json")
+      #expect(response.headers.count { $0.name == "date" && $0.value.hasSuffix(" GMT") } == 1)
       let request = try #require(passed.mock.requests.first)
       #expect(request.hasSuffix(Self.body(#","temperature":0.70"#).replacing("\"ours\"", with: "\"theirs\"")))
       #expect(request.contains("authorization: Bearer sk-1\r\n"))

@@ -94,9 +94,11 @@ final class PassageAnswer: PassageReceiver {
   private func head(length: Int?, isEventStream: Bool, closes: Bool) -> ByteBuffer {
     status = 200
     var output = ByteBuffer()
-    output.reserveCapacity(320 + (length ?? 0))
+    output.reserveCapacity(360 + (length ?? 0))
     output.writeImmutableBuffer(lane.success)
     output.writeString(admitted.context.requestID)
+    output.writeStaticString("\r\ndate: ")
+    output.writeString(ServerDate.current.text)
     for (name, value) in admitted.admission.headers { output.writeString("\r\n\(name): \(value)") }
     if handler.answers(isEventStream: isEventStream, closes: closes) {
       output.writeStaticString("\r\nconnection: close")

@@ -116,11 +116,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
     switch unwrapOutboundIn(data) {
     case .whole(var head, let body):
+      date(&head)
       state.willAnswer(&head, isEventStream: false, at: .now())
       context.write(wrapOutboundOut(.head(head)), promise: nil)
       if body.readableBytes > 0 { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
       end(context, promise)
     case .head(var head, let isEventStream):
+      date(&head)
       state.willAnswer(&head, isEventStream: isEventStream, at: .now())
       context.write(wrapOutboundOut(.head(head)), promise: promise)
       keepTime(context)
@@ -130,6 +132,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
     case .end:
       end(context, promise)
     }
+  }
+
+  private func date(_ head: inout HTTPResponseHead) {
+    guard !head.headers.contains(name: "date") else { return }
+    head.headers.add(name: "date", value: ServerDate.current.text)
   }
 
   private func end(_ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
