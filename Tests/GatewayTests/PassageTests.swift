@@ -224,21 +224,65 @@ import Testing
     }
   }
 
-  @Test func usageThatCannotBeIsNotBelieved() async throws {
-    let lie = #""usage":{"prompt_tokens":3,"completion_tokens":-7,"prompt_tokens_details":{"cached_tokens":90}}}"#
+  /// Lies, and what is believed instead of an answer of two pieces and eleven bytes: nil stands for the estimate of the prompt.
+  private static let lies: [(usage: String, prompt: Int?, cached: Int, answer: Int)] = [
+    (#"{"prompt_tokens":3,"completion_tokens":-7,"prompt_tokens_details":{"cached_tokens":90}}"#, 3, 3, 2),
+    (#"{"prompt_tokens":3,"completion_tokens":536870912,"total_tokens":536870915}"#, 3, 0, 2),
+    (#"{"prompt_tokens":536870912,"completion_tokens":2,"total_tokens":536870914}"#, nil, 0, 2),
+    (#"{"prompt_tokens":3,"completion_tokens":0,"total_tokens":3}"#, 3, 0, 2),
+    (#"{"prompt_tokens":3,"completion_tokens":1.5,"total_tokens":4.5}"#, 3, 0, 2),
+    (#"{"prompt_tokens":"3","completion_tokens":null,"total_tokens":5}"#, nil, 0, 2),
+    ("null", nil, 0, 2), ("[]", nil, 0, 2), (#"{"prompt_tokens":3,"completion_tokens":5,"total_tokens":99}"#, 3, 0, 5),
+  ]
+
+  @Test(arguments: lies.indices) func clientAndAccountAreToldTheSameOfWhatCannotBe(index: Int) async throws {
+    let lie = Self.lies[index]
+    let told = #""usage":\#(lie.usage)"#
     let whole = Self.answer.replacing(
-      #""usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}"#, with: lie)
-    let usage = Self.chunk("", "," + lie.dropLast())
+      #""usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}"#, with: told)
+    let usage = Self.chunk("", "," + told)
+    let within = Self.chunk(#"{"index":0,"delta":{"content":"Gott"},"finish_reason":"stop"}"#, "," + told)
     try await Self.with(
-      MockUpstream.response(whole), MockUpstream.stream([Self.first, Self.rest, usage, "[DONE]"])
+      MockUpstream.response(whole), MockUpstream.stream([Self.first, Self.rest, usage, "[DONE]"]),
+      MockUpstream.stream([Self.first, within, "[DONE]"]), MockUpstream.stream([Self.first, usage, within, "[DONE]"])
     ) { passed in
+      var clients: [Usage] = []
+      func note(_ value: JSONValue?) {
+        clients.append(
+          Usage(
+            promptTokens: value?["prompt_tokens"]?.integer ?? -1,
+            cachedPromptTokens: value?["prompt_tokens_details"]?["cached_tokens"]?.integer ?? -1,
+            completionTokens: value?["completion_tokens"]?.integer ?? -1))
+      }
       let response = try await Self.ask(passed, Self.body())
-      #expect(try response.json["usage"]?["completion_tokens"]?.integer == 0)
+      note(try response.json["usage"])
       #expect(try response.json["choices"]?[0]?["message"]?["content"]?.string == "Grüß Gott")
+      for _ in 0..<3 {
+        let stream = try await Self.ask(passed, Self.body(#","stream":true,"stream_options":{"include_usage":true}"#))
+        #expect(stream.events.last == "[DONE]")
+        let told = stream.jsonEvents.compactMap { $0["usage"] }.filter { !$0.isNull }
+        #expect(told.count == 1, "what is not believed is not passed on")
+        note(told.last)
+      }
+      let settlements = passed.meter.settlements
+      #expect(settlements.map(\.usage) == clients)
+      let prompt = PromptEstimate().tokens(messages: 1, bytes: "Hi — you".utf8.count)
+      let expected = Usage(
+        promptTokens: lie.prompt ?? prompt, cachedPromptTokens: lie.cached, completionTokens: lie.answer)
+      // A whole answer comes in one piece: by its bytes, it is two tokens as well.
+      #expect(clients.allSatisfy { $0 == expected }, "\(clients)")
+      #expect(settlements.allSatisfy { $0.isChecked && $0.outcome == .finished })
+      #expect(settlements.allSatisfy { $0.isExact == (lie.answer == 5) })
+    }
+  }
+
+  @Test func ofAUsageThatCameTooEarlyTheClientHearsAgain() async throws {
+    let early = Self.chunk("", #","usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4}"#)
+    try await Self.with(MockUpstream.stream([Self.first, early, Self.rest, "[DONE]"])) { passed in
       let stream = try await Self.ask(passed, Self.body(#","stream":true,"stream_options":{"include_usage":true}"#))
-      #expect(stream.jsonEvents.last?["usage"]?["completion_tokens"]?.integer == 0)
-      let expected = Usage(promptTokens: 3, cachedPromptTokens: 3, completionTokens: 0)
-      #expect(passed.meter.settlements.map(\.usage) == [expected, expected])
+      #expect(stream.jsonEvents.last?["usage"]?["completion_tokens"]?.integer == 2)
+      #expect(passed.meter.settlements.map(\.usage) == [Usage(promptTokens: 3, completionTokens: 2)])
+      #expect(passed.meter.settlements.allSatisfy { !$0.isExact })
     }
   }
 

@@ -74,11 +74,11 @@ import Testing
   }
 
   private static func reading() -> UpstreamReading {
-    UpstreamReading(
-      endpoint: "mock", model: "m",
-      work: .generation(
-        GenerationRequest(model: "m", prompt: .messages([]), context: RequestContext(requestID: "r"))),
-      reader: OpenAIAnswerReader(endpoint: "mock"))
+    let work = UpstreamWork.generation(
+      GenerationRequest(model: "m", prompt: .messages([]), context: RequestContext(requestID: "r")))
+    return UpstreamReading(
+      endpoint: "mock", model: "m", work: work, reader: OpenAIAnswerReader(endpoint: "mock"),
+      check: UsageCheck(work, size: 0, began: .now()))
   }
 
   @Test(arguments: [

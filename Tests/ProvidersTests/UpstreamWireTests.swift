@@ -170,30 +170,6 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    (#"{"prompt_tokens":"many","completion_tokens":null}"#, Usage()),
-    (
-      #"{"prompt_tokens":10,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":99}}"#,
-      Usage(promptTokens: 10, cachedPromptTokens: 10, completionTokens: 4)
-    ),
-    (#"{"prompt_tokens":-1,"completion_tokens":-7}"#, Usage()),
-    (#"[1,2,3]"#, Usage()),
-  ])
-  func liesAboutUsageInStreamsAreBounded(usage: String, expected: Usage) async throws {
-    let mock = try await MockUpstream.serving(
-      MockUpstream.stream([
-        #"{"choices":[{"delta":{"content":"x"},"finish_reason":"stop"}]}"#, #"{"choices":[],"usage":\#(usage)}"#,
-        "[DONE]",
-      ]))
-    try await Self.with(Self.endpoint(mock), [mock]) { provider async throws in
-      var last: Completion?
-      for try await event in try await provider.generate(Self.request(isStreamed: true)) {
-        if case .finished(let completion) = event { last = completion }
-      }
-      #expect(last?.usage == expected)
-    }
-  }
-
   @Test func aStreamEndsAsItBeganAlthoughItsUpstreamIsReplaced() async throws {
     let first = #"{"choices":[{"delta":{"content":"old "}}]}"#
     let mock = try await MockUpstream.serving([

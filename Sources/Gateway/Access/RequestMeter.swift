@@ -162,6 +162,8 @@ package struct Settlement: Sendable, Equatable {
   package var usage: Usage
   /// Whether ``usage`` is what the provider reported, and not what was seen.
   package var isExact: Bool
+  /// Whether ``usage`` was held against what was sent and received by whoever asked, and needs no more doubt.
+  package var isChecked = false
   /// Tokens of the answer that were seen to arrive, where that is known: what stands for a report that cannot be.
   package var seen: Int?
   /// Why it failed, where the provider said so.
@@ -184,6 +186,12 @@ package struct Settlement: Sendable, Equatable {
     self.seen = seen
     self.failure = failure
     self.events = events
+  }
+
+  /// Takes over what speaks for its usage.
+  package mutating func note(_ basis: UsageBasis) {
+    isChecked = basis != .reported
+    if basis == .estimated { isExact = false }
   }
 }
 

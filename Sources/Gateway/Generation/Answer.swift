@@ -96,11 +96,13 @@ final class Answer {
     // A provider that says nothing of what an answer took, or nothing that can be, has still written it.
     let reported = completion.flatMap { $0.usage.totalTokens > 0 || pieces == 0 ? $0.usage : nil }
     let seen = completion == nil ? pieces : max(pieces, bytes / 4)
-    return Settlement(
+    var settlement = Settlement(
       outcome: outcome, model: start?.model, provider: start?.provider,
       usage: reported ?? Usage(completionTokens: seen), isExact: reported != nil, seen: seen,
       failure: outcome == .failed ? (error as? GenerationError)?.kind : nil,
       events: records && completion != nil ? recorded : nil)
+    if let completion { settlement.note(completion.basis) }
+    return settlement
   }
 
   private static func isCancellation(_ error: any Error) -> Bool {

@@ -64,8 +64,9 @@ struct Generation: Sendable {
     let answer = Answer(received: incoming.received)
     do {
       let response = try await provider.embed(request)
-      let settlement = Settlement(
+      var settlement = Settlement(
         outcome: .finished, model: response.model, provider: nil, usage: response.usage, isExact: true)
+      settlement.note(response.basis)
       await settle(settlement, answer, reservation, span)
       return response
     } catch {

@@ -140,7 +140,7 @@ final class PassageAnswer: PassageReceiver {
   func finished(_ completion: Completion) {
     guard !isOver else { return }
     self.completion = completion
-    if admitted.chat.includesUsage, !hasUsage {
+    if admitted.chat.includesUsage, !hasUsage || completion.basis == .estimated {
       var json = JSONText()
       ChatWriter(includesUsage: true).usageChunk(model: start?.model ?? "", completion.usage, into: &json)
       events.writeBytes(json.bytes)
@@ -273,6 +273,7 @@ final class PassageAnswer: PassageReceiver {
       outcome: outcome, model: start?.model, provider: start?.provider,
       usage: reported ?? Usage(completionTokens: seen), isExact: reported != nil, seen: seen,
       failure: outcome == .failed ? kind : nil, events: completion == nil || recorded.isEmpty ? nil : recorded)
+    if let completion { settlement.note(completion.basis) }
     settlement.others = admitted.context.sideAttempts?.take() ?? []
     admitted.reservation.settleSoon(settlement)
     let now = ContinuousClock.now

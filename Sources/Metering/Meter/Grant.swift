@@ -71,8 +71,10 @@ package final class Grant: Sendable {
     use.parts.first.map { event($0, at: 0, use.outcome, 0).usage } ?? Usage()
   }
 
-  /// Whether a report is one that cannot be.
-  package func doubts(_ usage: Usage) -> Bool { Self.isAbsurd(usage.inRange, beside: reservation.bound) }
+  /// Whether what is reported of the first part of a use is what cannot be.
+  package func doubts(_ use: MeteredUse) -> Bool {
+    use.parts.first.map { !$0.isChecked && Self.isAbsurd($0.usage.inRange, beside: reservation.bound) } ?? false
+  }
 
   private func closing(_ use: MeteredUse) -> BudgetBook.Closing {
     let latency = max(0, meter.now().since(reservation.time).microseconds)
@@ -85,7 +87,7 @@ package final class Grant: Sendable {
   ) -> UsageEvent {
     let isCacheHit = part.provider == CachingProvider.name
     var (usage, isExact) = (part.usage.inRange, part.isExact)
-    if !isCacheHit, Self.isAbsurd(usage, beside: reservation.bound) {
+    if !isCacheHit, !part.isChecked, Self.isAbsurd(usage, beside: reservation.bound) {
       usage = reservation.bound
       if let seen = part.seen { usage.completionTokens = max(0, min(seen, usage.completionTokens)) }
       isExact = false

@@ -1,3 +1,4 @@
+package import ModelInterface
 import Synchronization
 
 /// Keeps the account: nothing runs before its upper bound is set aside, and everything that ran is written down once.

@@ -69,6 +69,8 @@ package struct MeteredUse: Sendable, Equatable {
     package var usage: Usage
     /// Whether ``usage`` is what the provider reported.
     package var isExact: Bool
+    /// Whether ``usage`` was held against what was sent and received already.
+    package var isChecked = false
     /// Tokens of the answer that were seen to arrive; nil where nobody looked.
     package var seen: Int?
 

@@ -26,6 +26,8 @@ public struct EmbeddingResponse: Sendable {
   public var vectors: [[Float]]
   /// Tokens read.
   public var usage: Usage
+  /// What speaks for ``usage``.
+  package var basis = UsageBasis.reported
 
   /// Vectors.
   public init(model: String, vectors: [[Float]], usage: Usage) {

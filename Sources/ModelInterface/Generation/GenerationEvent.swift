@@ -121,6 +121,8 @@ public struct Completion: Sendable, Equatable {
   public var stopSequence: String?
   /// What it took.
   public var usage: Usage
+  /// What speaks for ``usage``.
+  package var basis = UsageBasis.reported
   /// How long the parts took, where the provider measures that.
   public var timings: Timings?
 
@@ -131,6 +133,16 @@ public struct Completion: Sendable, Equatable {
     self.usage = usage
     self.timings = timings
   }
+}
+
+/// What speaks for a usage.
+package enum UsageBasis: Sendable, Hashable {
+  /// The provider says so.
+  case reported
+  /// An upstream says so, and what was sent to it and came back does not speak against it.
+  case checked
+  /// All of it or a part is an estimate, because nothing was reported, or what cannot be.
+  case estimated
 }
 
 /// Tokens consumed and produced.

@@ -30,6 +30,7 @@ struct AnthropicAnswerReader: AnswerReader {
   private var stopReason: String?
   private var stopSequence: String?
   private(set) var isDone = false
+  private(set) var tellsUsage = false
 
   init(endpoint: String, answerTool: String?, thoughts: ThoughtMemory) {
     self.endpoint = endpoint
@@ -59,6 +60,7 @@ struct AnthropicAnswerReader: AnswerReader {
       events += stop(index)
     }
     note(usage: value["usage"])
+    tellsUsage = true
     stopReason = value["stop_reason"]?.string
     stopSequence = value["stop_sequence"]?.string
     isDone = true
@@ -78,10 +80,12 @@ struct AnthropicAnswerReader: AnswerReader {
           + String(decoding: event.data.prefix(200), as: UTF8.self))
     }
     try refuseError(value)
+    tellsUsage = false
     if event.name == "error" { throw UpstreamFailure.reported(inside: value["error"] ?? value, endpoint: endpoint) }
     switch value["type"]?.string {
     case "message_start":
       note(usage: value["message"]?["usage"])
+      tellsUsage = true
       return []
     case "content_block_start": return start(try index(value), value["content_block"] ?? [:])
     case "content_block_delta": return delta(try index(value), value["delta"] ?? [:])
@@ -90,6 +94,7 @@ struct AnthropicAnswerReader: AnswerReader {
       if let reason = value["delta"]?["stop_reason"]?.string { stopReason = reason }
       if let sequence = value["delta"]?["stop_sequence"]?.string { stopSequence = sequence }
       note(usage: value["usage"])
+      if value["usage"]?["output_tokens"] != nil { tellsUsage = true }
       return []
     case "message_stop":
       isDone = true

@@ -15,6 +15,7 @@ struct OpenAIAnswerReader: AnswerReader {
   private var calls: [Call] = []
   private var hasChoice = false
   private(set) var isDone = false
+  private(set) var tellsUsage = false
 
   /// - Parameter endpoint: for messages.
   init(endpoint: String) {
@@ -22,6 +23,7 @@ struct OpenAIAnswerReader: AnswerReader {
   }
 
   mutating func read(_ event: EventStreamReader.Event) throws(GenerationError) -> [GenerationEvent] {
+    tellsUsage = false
     if event.data.elementsEqual("[DONE]".utf8) {
       isDone = true
       return []
@@ -55,7 +57,10 @@ struct OpenAIAnswerReader: AnswerReader {
     }
     if let error = object["error"], !error.isNull { throw UpstreamFailure.reported(inside: error, endpoint: endpoint) }
     if object["object"]?.string == "error" { throw UpstreamFailure.reported(inside: value, endpoint: endpoint) }
-    if let usage = object["usage"], !usage.isNull { self.usage = Usage(openAI: usage) }
+    if let usage = object["usage"], !usage.isNull {
+      self.usage = Usage(openAI: usage)
+      tellsUsage = true
+    }
     guard let choice = object["choices"]?.array?.first else { return [] }
     if let error = choice["error"], !error.isNull { throw UpstreamFailure.reported(inside: error, endpoint: endpoint) }
     hasChoice = true

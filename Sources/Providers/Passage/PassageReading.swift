@@ -40,15 +40,19 @@ struct PassageReading {
   private var isDone = false
   /// Whether an event of an answer has come that was not given out yet.
   var hasBegun: Bool { other?.hasBegun ?? false }
-  private(set) var usage = Usage()
-  private(set) var reason: Completion.Reason?
+  private(set) var completion = Completion(reason: .stop, usage: Usage())
+  private var check: UsageCheck
+  private var usage = Usage()
+  private var reason: Completion.Reason?
   /// What is wrong with the event that came after those that were given out last.
   private(set) var failure: GenerationError?
 
   /// - Parameters:
   ///   - isStreamed: whether a stream was asked for; an answer of the other kind is put into words.
   ///   - converts: whether it is put into words in any case.
-  init(endpoint: String, model: String, isStreamed: Bool, converts: Bool) {
+  ///   - check: what its usage is held against.
+  init(endpoint: String, model: String, isStreamed: Bool, converts: Bool, check: UsageCheck) {
+    self.check = check
     self.converts = converts
     self.endpoint = endpoint
     self.model = model
@@ -99,17 +103,22 @@ struct PassageReading {
     switch form {
     case .unknown, .whole:
       let scan = gathered.withUnsafeReadableBytes { AnswerScan(whole: $0) }
-      guard let scan else { break }
+      guard let scan, let told = scan.usage else { break }
+      if scan.isPiece { check.note(bytes: scan.textBytes) }
+      guard check.allows(told) else {
+        check.forget()
+        break
+      }
       isDone = true
-      usage = scan.usage ?? Usage()
-      reason = scan.reason
+      completion = Completion(reason: scan.reason ?? .stop, usage: told)
+      completion.basis = .checked
       return .whole(gathered, scan)
     case .events where hasPassed:
       guard reason != nil else {
         return .failed(
           GenerationError(.unavailable, "the answer of `\(endpoint)` broke off before its end"))
       }
-      isDone = true
+      finish()
       return .events([], isDone: true)
     case .events, .other: break
     }
@@ -134,7 +143,7 @@ struct PassageReading {
     for event in reader.read(body) {
       if event.data.elementsEqual("[DONE]".utf8) {
         guard hasPassed else { return read(ByteBuffer(), asOther: true) }
-        isDone = true
+        finish()
         return .events(found, isDone: true)
       }
       var data = event.data
@@ -151,8 +160,18 @@ struct PassageReading {
         hasPassed = true
         gathered = ByteBuffer()
       }
-      if scan.hasOddUsage { (data, scan) = Self.corrected(data) ?? (data, scan) }
-      if let told = scan.usage { usage = told }
+      if scan.isPiece { check.note(bytes: scan.textBytes > 0 ? scan.textBytes : data.count) }
+      if scan.usage != nil || scan.hasOddUsage {
+        check.told()
+        guard let told = scan.usage, check.allows(told) else {
+          // What is believed instead is told at the end, when all of the answer has been seen.
+          usage = Self.takeUsage(&data, &scan)
+          if let told = scan.reason { reason = told }
+          if scan.choices > 0 { found.append(Event(data: data, scan: scan)) }
+          continue
+        }
+        usage = told
+      }
       if let told = scan.reason { reason = told }
       found.append(Event(data: data, scan: scan))
     }
@@ -165,18 +184,21 @@ struct PassageReading {
     return found.isEmpty ? .nothing : .events(found, isDone: false)
   }
 
-  /// An event with the usage that an upstream is believed.
-  private static func corrected(_ data: [UInt8]) -> ([UInt8], AnswerScan)? {
-    guard var object = (try? JSONValue.parse(data))?.object, let told = object["usage"] else { return nil }
-    let usage = Usage(openAI: told).consistent()
-    object["usage"] = [
-      "prompt_tokens": .integer(usage.promptTokens), "completion_tokens": .integer(usage.completionTokens),
-      "total_tokens": .integer(usage.totalTokens),
-      "prompt_tokens_details": ["cached_tokens": .integer(usage.cachedPromptTokens)],
-      "completion_tokens_details": ["reasoning_tokens": .integer(usage.reasoningTokens)],
-    ]
+  private mutating func finish() {
+    isDone = true
+    completion.reason = reason ?? .stop
+    (completion.usage, completion.basis) = check.believed(usage)
+  }
+
+  /// Takes the usage out of an event.
+  ///
+  /// - Returns: what it says, as far as it says something.
+  private static func takeUsage(_ data: inout [UInt8], _ scan: inout AnswerScan) -> Usage {
+    guard var object = (try? JSONValue.parse(data))?.object, let told = object["usage"] else { return Usage() }
+    object["usage"] = .null
     let bytes = JSONValue.object(object).bytes
-    return bytes.withUnsafeBytes { AnswerScan(event: $0) }.map { (bytes, $0) }
+    if let other = bytes.withUnsafeBytes({ AnswerScan(event: $0) }) { (data, scan) = (bytes, other) }
+    return Usage(openAI: told).consistent()
   }
 
   /// The error in an event that reports one or makes no sense.
@@ -207,7 +229,8 @@ struct PassageReading {
         let request = GenerationRequest(
           model: model, prompt: .messages([]), context: RequestContext(requestID: ""))
         var reading = UpstreamReading(
-          endpoint: endpoint, model: model, work: .generation(request), reader: OpenAIAnswerReader(endpoint: endpoint))
+          endpoint: endpoint, model: model, work: .generation(request), reader: OpenAIAnswerReader(endpoint: endpoint),
+          check: check)
         try reading.begin(ResponseParser.whole(head))
         let earlier = try reading.read(gathered)
         other = reading
@@ -231,10 +254,7 @@ struct PassageReading {
 
   private mutating func told(_ events: [GenerationEvent]) -> Step {
     isDone = other?.isDone ?? true
-    if case .finished(let completion) = events.last {
-      usage = completion.usage
-      reason = completion.reason
-    }
+    if case .finished(let completion) = events.last { self.completion = completion }
     return events.isEmpty ? .nothing : .converted(events, isDone: isDone)
   }
 }

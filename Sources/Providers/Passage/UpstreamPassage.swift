@@ -18,6 +18,8 @@ final class UpstreamPassage: Passage {
   private var source = GenerationStart(model: "", provider: "")
   private var deadlines = UpstreamDeadlines()
   private var upstream = 0
+  /// The lane and the model that were asked last.
+  private var asked = (lane: 0, model: 0)
   private var pause: Scheduled<Void>?
   private var isDelivered = false
   private var isHeld = false
@@ -35,7 +37,8 @@ final class UpstreamPassage: Passage {
     self.pool = pool
     self.connections = connections
     reading = PassageReading(
-      endpoint: "", model: request.model, isStreamed: request.isStreamed, converts: false)
+      endpoint: "", model: request.model, isStreamed: request.isStreamed, converts: false,
+      check: UsageCheck(.body(ByteBuffer()), size: 0, limit: nil, began: .now()))
   }
 
   func begin(_ body: UnsafeRawBufferPointer, converts: Bool, for receiver: any PassageReceiver) {
@@ -112,12 +115,15 @@ final class UpstreamPassage: Passage {
     let endpoint = pool.endpoints[way.upstream]
     let name = pool.models[attempt.model].name
     upstream = way.upstream
+    asked = (attempt.lane, attempt.model)
     deadlines = endpoint.deadlines
     source = GenerationStart(model: name, provider: endpoint.name)
-    reading = PassageReading(
-      endpoint: endpoint.name, model: name, isStreamed: request.isStreamed, converts: converts)
     began = .now()
     lastEvent = began
+    reading = PassageReading(
+      endpoint: endpoint.name, model: name, isStreamed: request.isStreamed, converts: converts,
+      check: UsageCheck(
+        .body(body), size: body.readableBytes, limit: request.maximumOutputTokens ?? request.addedLimit, began: began))
     guard let site = pool.passages[way.endpoint] else {
       failed(GenerationError(.internal, "`\(endpoint.name)` has an address that nothing can be passed on to"))
       return
@@ -333,7 +339,7 @@ extension UpstreamPassage: PassageExchange {
     case .failed(let error): failed(error)
     case .whole(let text, let scan):
       guard deliver(isAll: true), let receiver else { return leave(isAnswered: true) }
-      let completion = completion
+      let completion = reading.completion
       leave(isAnswered: true)
       text.withUnsafeReadableBytes {
         receiver.whole(passageText($0, scan), from: source, completion, textBytes: scan.textBytes)
@@ -351,7 +357,8 @@ extension UpstreamPassage: PassageExchange {
       }
       if let failure = reading.failure { return failed(failure) }
       if isDone {
-        let completion = completion
+        let completion = reading.completion
+        noteBasis(completion)
         leave(isAnswered: true)
         receiver.finished(completion)
       }
@@ -360,12 +367,17 @@ extension UpstreamPassage: PassageExchange {
       let isFirst = !isDelivered
       guard deliver(isAll: isDone), let receiver else { return leave(isAnswered: isDone) }
       let told = isFirst ? [.started(source)] + events : events
-      if isDone { leave(isAnswered: true) }
+      if isDone {
+        noteBasis(reading.completion)
+        leave(isAnswered: true)
+      }
       receiver.converted(told)
     }
   }
 
-  private var completion: Completion { Completion(reason: reading.reason ?? .stop, usage: reading.usage) }
+  private func noteBasis(_ completion: Completion) {
+    if completion.basis == .estimated { pool.estimated(lane: asked.lane, model: asked.model) }
+  }
 
   /// Clients hear of a model by the name that they asked for.
   private func passageText(_ bytes: UnsafeRawBufferPointer, _ scan: AnswerScan) -> PassageText {

@@ -12,6 +12,8 @@ package struct UpstreamSnapshot: Sendable, Hashable {
     package var refusals = 0
     /// Given up by PRSM: the client went away, or another attempt was faster.
     package var cancelled = 0
+    /// Answers that did not say what they took, or said what cannot be.
+    package var estimates = 0
     /// How often its breaker opened.
     package var openings = 0
     /// The last error in words; nil where there was none.

@@ -15,6 +15,9 @@ protocol AnswerReader: Sendable {
   /// Whether the upstream has said that nothing follows.
   var isDone: Bool { get }
 
+  /// Whether what was read last says what the answer took up to there.
+  var tellsUsage: Bool { get }
+
   /// The last event.
   ///
   /// - Throws: ``GenerationError`` of kind `unavailable` where the answer broke off before its end.
@@ -25,9 +28,10 @@ extension Usage {
   /// The most tokens that an upstream is believed: more than any context window holds.
   static let believableTokens = 1 << 30
 
-  /// A count of tokens as an upstream reports it: nothing below zero, nothing absurd.
+  /// A count of tokens as an upstream reports it: nothing below zero, nothing absurd. What is no whole number is 0, as what is
+  /// not reported.
   static func count(_ value: JSONValue?) -> Int {
-    guard let number = value?.double, number.isFinite else { return 0 }
+    guard let number = value?.double, number.isFinite, number == number.rounded() else { return 0 }
     return Int(min(max(number, 0), Double(believableTokens)))
   }
 

@@ -70,7 +70,8 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
     let remaining = min(call.deadline - .now, endpoint.deadlines.whole)
     whole = began + .nanoseconds(max(1, remaining.inNanoseconds))
     let reading = UpstreamReading(
-      endpoint: endpoint.name, model: model.name, work: call.work, reader: encoded.reader)
+      endpoint: endpoint.name, model: model.name, work: call.work, reader: encoded.reader,
+      check: UsageCheck(call.work, size: encoded.body.count, began: began))
     state = Mutex(State(reading: reading, lastEvent: began))
   }
 
@@ -176,6 +177,7 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
   ) -> EventLoopFuture<Void> {
     let done = eventLoop.makeSucceededVoidFuture()
     if let vectors {
+      if case .vectors(let response) = vectors { noteBasis(response.basis) }
       deliver(vectors)
       return done
     }
@@ -191,6 +193,7 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
     var isFull = false
     for event in events where open.yield(event) == .full { isFull = true }
     if isDone {
+      if case .finished(let completion) = events.last { noteBasis(completion.basis) }
       open.finish()
       conclude(nil, breaksOff: false)
       return done
@@ -203,7 +206,8 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
     let start = GenerationEvent.started(GenerationStart(model: model.name, provider: endpoint.name))
     if isDone {
       if case .finished(let completion) = events.last {
-        deliver(.stream(.events([start] + events)), usage: completion.usage)
+        noteBasis(completion.basis)
+        deliver(.stream(.events([start] + events)), completion)
       } else {
         deliver(.stream(.events([start] + events)))
       }
@@ -226,11 +230,15 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
     schedule(on: eventLoop)
   }
 
-  private func deliver(_ answer: UpstreamAnswer, usage: Usage? = nil) {
+  private func deliver(_ answer: UpstreamAnswer, _ completion: Completion? = nil) {
     state.withLock { $0.isDelivered = true }
     let won = call.delivered(attempt.id, answer)
-    if !won { note(usage, isExact: usage != nil) }
+    if !won { note(completion?.usage, isExact: completion?.basis == .checked) }
     conclude(won ? nil : GenerationError(.cancelled, "another attempt was faster"), breaksOff: false)
+  }
+
+  private func noteBasis(_ basis: UsageBasis) {
+    if basis == .estimated { call.pool.estimated(lane: attempt.lane, model: attempt.model) }
   }
 
   /// Holds the connection back until the reader has caught up.

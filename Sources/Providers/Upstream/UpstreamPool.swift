@@ -39,6 +39,7 @@ final class UpstreamPool: Sendable {
   /// 1.37 ends the process where an upstream answers and closes the connection before that news has changed loops.
   private let clients: [[HTTPClient]]
   private let turn = Atomic<UInt>(0)
+  private let report: @Sendable (String) -> Void
   /// One for each endpoint of the fleet; nil where the address is none.
   let sites: [Site?]
   /// One for each endpoint of the fleet; nil where chat completions cannot be passed on to it.
@@ -53,8 +54,13 @@ final class UpstreamPool: Sendable {
     let connections: NIOLoopBound<LoopConnections>
   }
 
-  init(_ endpoints: [UpstreamEndpoint], policy: ResiliencePolicy, seed: UInt64) {
+  /// - Parameter report: takes what whoever runs the node should know of.
+  init(
+    _ endpoints: [UpstreamEndpoint], policy: ResiliencePolicy, seed: UInt64,
+    report: @escaping @Sendable (String) -> Void = { _ in }
+  ) {
     self.endpoints = endpoints
+    self.report = report
     let fleet = Fleet(endpoints, policy: policy, seed: seed)
     positions = Dictionary(fleet.models.enumerated().map { ($1.name, $0) }) { first, _ in first }
     let models = fleet.models.map { model in
@@ -124,6 +130,22 @@ final class UpstreamPool: Sendable {
       return state.isRetired && state.calls == 0
     }
     if isLast { closeConnections() }
+  }
+
+  /// What an answer took had to be estimated. Counted each time, and reported the first.
+  func estimated(lane: Int, model: Int) {
+    let (name, url, isFirst) = state.withLock { shared in
+      let endpoint = shared.fleet.lanes[lane].endpoint
+      shared.fleet.endpoints[endpoint].counts.estimates += 1
+      let entry = shared.fleet.endpoints[endpoint]
+      return (shared.fleet.upstreams[entry.upstream].name, entry.url, entry.counts.estimates == 1)
+    }
+    guard isFirst else { return }
+    report(
+      """
+      `\(name)` at \(url) does not say what an answer of `\(models[model].name)` took, or says what cannot be; PRSM \
+      estimates it. Further ones are counted in prsm_upstream_usage_estimated_total only.
+      """)
   }
 
   /// A client for one exchange; the event loops take turns.

@@ -6,6 +6,7 @@ import Synchronization
 /// fails, is decided by ``CallMachine`` alone.
 package final class UpstreamProvider: ModelProvider {
   private let pool: Mutex<UpstreamPool>
+  private let report: @Sendable (String) -> Void
 
   /// A provider for the models of some upstreams. Opens no connection yet. ``shutdown()`` has to be called before it is let
   /// go of.
@@ -13,15 +14,21 @@ package final class UpstreamProvider: ModelProvider {
   /// - Parameters:
   ///   - endpoints: where two have a model of one name, the first answers.
   ///   - seed: for the jitter of pauses; nil draws one.
-  package init(_ endpoints: [UpstreamEndpoint], policy: ResiliencePolicy = ResiliencePolicy(), seed: UInt64? = nil) {
-    pool = Mutex(UpstreamPool(endpoints, policy: policy, seed: seed ?? .random(in: .min ... .max)))
+  ///   - report: takes what whoever runs the node should know of.
+  package init(
+    _ endpoints: [UpstreamEndpoint], policy: ResiliencePolicy = ResiliencePolicy(), seed: UInt64? = nil,
+    report: @escaping @Sendable (String) -> Void = { _ in }
+  ) {
+    self.report = report
+    pool = Mutex(
+      UpstreamPool(endpoints, policy: policy, seed: seed ?? .random(in: .min ... .max), report: report))
   }
 
   /// Replaces all upstreams. Requests under way end as they began; health, counts and latencies start afresh.
   package func replace(
     _ endpoints: [UpstreamEndpoint], policy: ResiliencePolicy = ResiliencePolicy(), seed: UInt64? = nil
   ) {
-    let next = UpstreamPool(endpoints, policy: policy, seed: seed ?? .random(in: .min ... .max))
+    let next = UpstreamPool(endpoints, policy: policy, seed: seed ?? .random(in: .min ... .max), report: report)
     let previous = pool.withLock { pool in
       defer { pool = next }
       return pool

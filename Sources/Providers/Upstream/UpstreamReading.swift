@@ -20,6 +20,7 @@ struct UpstreamReading: Sendable {
   private var form = Form.unknown
   private var gathered = ByteBuffer()
   private var events = EventStreamReader()
+  private var check: UsageCheck
   /// Whether an event of an answer has come, after which the upstream may bill its prompt.
   private(set) var hasBegun = false
   /// Whether the last event has been returned.
@@ -27,7 +28,8 @@ struct UpstreamReading: Sendable {
   /// The answer to a request for embeddings, once it is there.
   private(set) var vectors: EmbeddingResponse?
 
-  init(endpoint: String, model: String, work: UpstreamWork, reader: (any AnswerReader)?) {
+  init(endpoint: String, model: String, work: UpstreamWork, reader: (any AnswerReader)?, check: UsageCheck) {
+    self.check = check
     self.endpoint = endpoint
     self.model = model
     self.work = work
@@ -94,12 +96,16 @@ struct UpstreamReading: Sendable {
       let value = try json()
       guard reader != nil else {
         if case .embedding(let request) = work {
-          vectors = try request.response(openAI: value, model: model, endpoint: endpoint)
+          var response = try request.response(openAI: value, model: model, endpoint: endpoint)
+          (response.usage, response.basis) = check.believed(response.usage)
+          vectors = response
         }
         isDone = true
         return []
       }
-      return try finish(after: try reader?.read(whole: value) ?? [])
+      let found = try reader?.read(whole: value) ?? []
+      check.note(found)
+      return try finish(after: found)
     }
   }
 
@@ -122,7 +128,10 @@ struct UpstreamReading: Sendable {
   private mutating func stream(_ buffer: ByteBuffer) throws(GenerationError) -> [GenerationEvent] {
     var found: [GenerationEvent] = []
     for event in events.read(buffer) {
-      found += try reader?.read(event) ?? []
+      let read = try reader?.read(event) ?? []
+      check.note(read)
+      if reader?.tellsUsage == true { check.told() }
+      found += read
       hasBegun = hasBegun || !event.data.elementsEqual("[DONE]".utf8)
       if reader?.isDone == true { return try finish(after: found) }
     }
@@ -134,8 +143,12 @@ struct UpstreamReading: Sendable {
   }
 
   private mutating func finish(after found: [GenerationEvent]) throws(GenerationError) -> [GenerationEvent] {
-    guard let last = try reader?.finish() else { return found }
+    guard var last = try reader?.finish() else { return found }
     isDone = true
+    if case .finished(var completion) = last {
+      (completion.usage, completion.basis) = check.believed(completion.usage)
+      last = .finished(completion)
+    }
     return found + [last]
   }
 

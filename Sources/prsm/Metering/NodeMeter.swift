@@ -320,6 +320,7 @@ final class NodeReservation: MeterReservation {
       outcome: UsageEvent.Outcome(rawValue: settlement.outcome.rawValue) ?? .failed, model: settlement.model,
       provider: settlement.provider, usage: isVirtual(settlement) ? Usage() : settlement.usage,
       isExact: settlement.isExact && isReported || isVirtual(settlement), seen: settlement.seen)
+    use.parts[0].isChecked = settlement.isChecked
     use.parts += settlement.others.map { Self.part($0, beside: settlement) }
     return use
   }
@@ -331,8 +332,11 @@ final class NodeReservation: MeterReservation {
     if !attempt.isExact, usage.promptTokens == 0, settlement.isExact, settlement.model == attempt.model {
       usage.promptTokens = settlement.usage.promptTokens
     }
-    return MeteredUse.Part(
+    var part = MeteredUse.Part(
       model: attempt.model, provider: attempt.provider, usage: usage, isExact: attempt.isExact)
+    // Upstreams are asked by whoever checks what they say.
+    part.isChecked = attempt.isExact
+    return part
   }
 
   /// A model made of others has settled its parts by themselves.
@@ -343,7 +347,7 @@ final class NodeReservation: MeterReservation {
 
   /// An answer to be kept, without a usage that was not believed: whoever is given it again would have taken so much.
   private func believed(_ events: [GenerationEvent], _ use: MeteredUse) -> [GenerationEvent] {
-    guard let reported = use.parts.first?.usage, grant.doubts(reported) else { return events }
+    guard grant.doubts(use) else { return events }
     let usage = grant.usage(of: use)
     return events.map { event in
       guard case .finished(var completion) = event else { return event }

@@ -36,6 +36,12 @@ enum AccountMetrics {
     endpoints("prsm_upstream_refusals_total", "Requests that an endpoint refused.", .counter) {
       Double($0.counts.refusals)
     }
+    endpoints(
+      "prsm_upstream_usage_estimated_total", "Answers that did not say what they took, or said what cannot be.",
+      .counter
+    ) {
+      Double($0.counts.estimates)
+    }
     endpoints("prsm_upstream_breaker_openings_total", "How often a breaker opened.", .counter) {
       Double($0.counts.openings)
     }

@@ -148,6 +148,7 @@ private struct MemberAccount: Sendable {
       usage: completion?.usage ?? Usage(completionTokens: pieces), isExact: completion != nil,
       seen: max(pieces, bytes / 4),
       failure: outcome == .failed ? error?.kind : nil, events: recordsEvents && completion != nil ? events : nil)
+    if let completion { settlement.note(completion.basis) }
     settlement.others = others.take()
     if reservation.settleNow(settlement) { return }
     let (reservation, last) = (reservation, settlement)

@@ -58,7 +58,9 @@ struct Node {
     }
 
     let engine = LocalModels(source: models, configuration: engineConfiguration)
-    let upstreams = try Upstreams(configuration.upstreams, environment: environment)
+    let upstreams = try Upstreams(configuration.upstreams, environment: environment) {
+      logger.warning("\($0)")
+    }
     let readiness = Readiness()
     let metrics = MetricsRegistry()
     let exporter = try TraceDelivery.exporter(

@@ -11,9 +11,10 @@ struct Upstreams: Sendable {
   ///
   /// - Throws: ``CommandFailure`` of status `usage` where a secret cannot be found.
   init(
-    _ configurations: [UpstreamConfiguration], environment: [String: String] = ProcessInfo.processInfo.environment
+    _ configurations: [UpstreamConfiguration], environment: [String: String] = ProcessInfo.processInfo.environment,
+    report: @escaping @Sendable (String) -> Void = { _ in }
   ) throws(CommandFailure) {
-    provider = UpstreamProvider(try Self.endpoints(configurations, environment: environment))
+    provider = UpstreamProvider(try Self.endpoints(configurations, environment: environment), report: report)
   }
 
   /// What the configuration says, with its secrets.

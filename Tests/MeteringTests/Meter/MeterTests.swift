@@ -266,4 +266,17 @@ final class FailingStore: UsageStore {
     #expect(events.map(\.usage.promptTokens) == [1_000, 1_000, 1_000, 10])
     #expect(events.map(\.isExact) == [false, false, false, true])
   }
+
+  @Test func whatWasCheckedAlreadyIsNotDoubted() async throws {
+    let clock = TestClock()
+    let store = MemoryUsageStore()
+    let meter = try await Meter.open(store: store, policy: .sample(), now: clock.read)
+    let long = try #require(await meter.decide(.sample()).grant)
+    var use = MeteredUse.finished("strong", prompt: 10, completion: 90_000)
+    #expect(long.doubts(use))
+    use.parts[0].isChecked = true
+    #expect(!long.doubts(use))
+    await long.settle(use)
+    #expect(try await store.all().map(\.usage.completionTokens) == [90_000])
+  }
 }
