@@ -71,6 +71,7 @@ package struct FallbackProvider: ModelProvider {
         read.append(.started(start))
       }
     } catch {
+      Self.note(read + stream.takeUnread(), request)
       throw error as? GenerationError ?? GenerationError(.internal, "the answer broke off: \(error)")
     }
     if read.allSatisfy({ if case .started = $0 { true } else { false } }) {
@@ -78,6 +79,26 @@ package struct FallbackProvider: ModelProvider {
     }
     stream.unread(read)
     return stream
+  }
+
+  /// Notes for the account what had come of an answer that nobody waits for any more.
+  private static func note(_ events: [GenerationEvent], _ request: GenerationRequest) {
+    var start: GenerationStart?
+    var pieces = 0
+    var completion: Completion?
+    for event in events {
+      switch event {
+      case .started(let known): start = known
+      case .prompt: break
+      case .text, .reasoning, .toolCall: pieces += 1
+      case .finished(let end): completion = end
+      }
+    }
+    guard let start, completion != nil || pieces > 0 else { return }
+    request.context.sideAttempts?.note(
+      .init(
+        model: start.model, provider: start.provider, usage: completion?.usage ?? Usage(completionTokens: pieces),
+        isExact: completion.map { $0.basis != .estimated } ?? false))
   }
 
   private static func isWorthAnother(_ error: GenerationError) -> Bool {

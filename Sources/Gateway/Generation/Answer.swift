@@ -4,6 +4,7 @@ import Telemetry
 /// One answer as an endpoint reads it, noting what it takes on the way. Used by one task.
 final class Answer {
   private var iterator: GenerationStream.Iterator?
+  private var stream: GenerationStream?
   private let received: ContinuousClock.Instant
   private let reply: Reply?
   private let records: Bool
@@ -28,11 +29,14 @@ final class Answer {
 
   func open(_ stream: GenerationStream) {
     iterator = stream.makeAsyncIterator()
+    self.stream = stream
   }
 
-  /// Lets go of the stream, which stops the work.
+  /// Lets go of the stream, which stops the work. What it had brought by then was written, though nobody has read it.
   func letGo() {
     iterator = nil
+    for event in stream?.takeUnread() ?? [] { note(event) }
+    stream = nil
   }
 
   /// The next event; nil after ``GenerationEvent/finished(_:)``.
@@ -70,6 +74,7 @@ final class Answer {
     case .finished(let completion):
       self.completion = completion
       iterator = nil
+      stream = nil
     }
   }
 

@@ -10,6 +10,8 @@ final class Channel: Sendable {
     /// Whether the reader has the event that ends an answer: a reader that goes away after it has missed nothing.
     var isComplete = false
     var isAbandoned = false
+    /// What waited when the reader went away.
+    var unread: [GenerationEvent] = []
     var wasFull = false
     var reader: CheckedContinuation<GenerationEvent?, any Error>?
     var writer: CheckedContinuation<Void, Never>?
@@ -163,7 +165,10 @@ final class Channel: Sendable {
   /// Puts events that were taken back in front of those that wait.
   func unread(_ events: [GenerationEvent]) {
     state.withLock { state in
-      guard !state.isAbandoned else { return }
+      guard !state.isAbandoned else {
+        state.unread.insert(contentsOf: events, at: 0)
+        return
+      }
       state.buffer.insert(contentsOf: events, at: state.head)
       state.isComplete = false
     }
@@ -185,6 +190,7 @@ final class Channel: Sendable {
     let (reader, writer, termination, gone): Woken = state.withLock { state in
       guard !state.isAbandoned else { return (nil, nil, nil, state.gone) }
       state.isAbandoned = true
+      state.unread = Array(state.buffer[state.head...])
       state.buffer = []
       state.head = 0
       defer {
@@ -198,6 +204,15 @@ final class Channel: Sendable {
     reader?.resume(with: gone)
     writer?.resume()
     termination?()
+  }
+
+  /// Ends the reading, and takes what had come and was not read.
+  func takeUnread() -> [GenerationEvent] {
+    abandon()
+    return state.withLock { state in
+      defer { state.unread = [] }
+      return state.unread
+    }
   }
 
   func onTermination(_ body: @escaping @Sendable () -> Void) {

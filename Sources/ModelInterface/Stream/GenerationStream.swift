@@ -42,6 +42,10 @@ public struct GenerationStream: AsyncSequence, Sendable {
     reader.channel.unread(events)
   }
 
+  /// Lets go of the stream, and takes what had come and was not read: for whoever keeps the account of an answer that nobody
+  /// waits for any more. Once; also after the reading task was cancelled.
+  package func takeUnread() -> [GenerationEvent] { reader.channel.takeUnread() }
+
   /// Takes events one at a time.
   public struct Iterator: AsyncIteratorProtocol {
     let reader: Reader

@@ -74,7 +74,7 @@ final class UpstreamCall: Sendable {
       return (state.waiting, state.exchanges.filter { ids.contains($0.id) }.map(\.exchange), state.timer)
     }
     timer?.cancel()
-    for exchange in exchanges { exchange.cancel() }
+    for exchange in exchanges { exchange.abandon() }
     waiting?.resume(returning: .failure(Self.cancelled))
     leaveIfDone()
   }
@@ -133,7 +133,7 @@ final class UpstreamCall: Sendable {
   private func perform(_ actions: CallMachine.Actions) {
     if let wake = actions.wake { schedule(wake) }
     if let id = actions.cancel {
-      state.withLock { state in state.exchanges.first { $0.id == id }?.exchange }?.cancel()
+      state.withLock { state in state.exchanges.first { $0.id == id }?.exchange }?.abandon()
     }
     if let attempt = actions.start { start(attempt) }
     if let failure = actions.failure {

@@ -17,10 +17,13 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
     var stream: GenerationStream.Continuation?
     var isDelivered = false
     var isOver = false
+    /// Whether the request has been given to the connection, after which the upstream may bill it.
     var isSent = false
     var isNoted = false
     /// Pieces of the answer that were read.
     var pieces = 0
+    /// How the answer ended, once it has.
+    var completion: Completion?
     var lastEvent: NIODeadline
     /// Holds the connection back while the reader is behind.
     var held: EventLoopPromise<Void>?
@@ -32,6 +35,7 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
   private let endpoint: UpstreamEndpoint
   private let model: UpstreamEndpoint.Model
   private let request: HTTPClient.Request
+  private let body: ByteBuffer
   private let began: NIODeadline
   private let whole: NIODeadline
   private let state: Mutex<State>
@@ -56,7 +60,7 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
     self.attempt = attempt
     let encoded = try UpstreamEncoding(call.work, endpoint: endpoint, model: model, site: site, thoughts: pool.thoughts)
     var request = encoded.request
-    request.body = .byteBuffer(ByteBuffer(bytes: encoded.body))
+    body = ByteBuffer(bytes: encoded.body)
     request.headers.add(name: "x-request-id", value: call.work.context.requestID)
     if let traceparent = call.work.context.traceparent { request.headers.add(name: "traceparent", value: traceparent) }
     if let key = way.key {
@@ -81,6 +85,8 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
     // unless the request has less.
     let connect = began + .nanoseconds(max(1, endpoint.deadlines.connect.inNanoseconds))
     let client = call.pool.client(of: call.pool.endpoints.firstIndex { $0.name == endpoint.name } ?? 0)
+    var request = request
+    request.body = .stream(contentLength: Int64(body.readableBytes)) { self.send(to: $0) }
     let task = client.execute(
       request: request, delegate: self, eventLoop: .indifferent, deadline: whole < connect ? whole : nil)
     let isOver = state.withLock { state in
@@ -90,33 +96,56 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
     if isOver { task.fail(reason: HTTPClientError.cancelled) }
   }
 
+  /// Gives the request to the connection, or not, if it has been broken off: without its body no upstream begins to answer,
+  /// and so none bills what the account knows nothing of.
+  private func send(to writer: HTTPClient.Body.StreamWriter) -> EventLoopFuture<Void> {
+    let isWanted = state.withLock { state in
+      state.isSent = !state.isOver
+      return state.isSent
+    }
+    guard isWanted else {
+      return HTTPClient.defaultEventLoopGroup.any().makeFailedFuture(HTTPClientError.cancelled)
+    }
+    return writer.write(.byteBuffer(body))
+  }
+
   /// Breaks the exchange off; the call learns that it was cancelled.
   func cancel() {
-    conclude(GenerationError(.cancelled, "the request was cancelled"), breaksOff: true)
+    conclude(Self.cancelled, breaksOff: true)
   }
 
   /// Breaks the exchange off because another was faster. What the upstream has done by then is on the account.
   func lose() {
-    let (isUnderWay, pieces) = state.withLock { ($0.isSent && !$0.isOver, $0.pieces) }
-    if isUnderWay { note(call.work.isStreamed ? Usage(completionTokens: pieces) : nil, isExact: false) }
-    cancel()
+    conclude(Self.cancelled, breaksOff: true) { state in
+      if state.isSent { self.note(self.call.work.isStreamed ? Usage(completionTokens: state.pieces) : nil, &state) }
+    }
   }
 
-  /// Notes the exchange for the account, once: it may come to its end while it is broken off.
-  private func note(_ usage: Usage?, isExact: Bool) {
-    let isFirst = state.withLock { state in
-      defer { state.isNoted = true }
-      return !state.isNoted
+  /// Breaks the exchange off because nobody waits for an answer any more. What has come of one is on the account.
+  func abandon() {
+    conclude(Self.cancelled, breaksOff: true) { state in
+      if state.pieces > 0 { self.note(Usage(completionTokens: state.pieces), &state) }
     }
-    guard isFirst else { return }
+  }
+
+  private static var cancelled: GenerationError { GenerationError(.cancelled, "the request was cancelled") }
+
+  /// Notes the exchange for the account, once: it may come to its end while it is broken off. Under the lock under which it
+  /// ends, so that whoever finds it ended finds it noted.
+  ///
+  /// - Parameter seen: what was seen of an answer that has not come to its end.
+  private func note(_ seen: Usage?, _ state: inout State) {
+    guard !state.isNoted else { return }
+    state.isNoted = true
+    let usage = state.completion?.usage ?? seen
     call.work.context.sideAttempts?.note(
-      .init(model: model.name, provider: endpoint.name, usage: usage, isExact: isExact))
+      .init(
+        model: model.name, provider: endpoint.name, usage: usage, isExact: state.completion?.basis == .checked))
   }
 
   // MARK: The client's side
 
   func didSendRequestHead(task: HTTPClient.Task<Void>, _ head: HTTPRequestHead) {
-    state.withLock { $0.isSent = true }
     schedule(on: task.eventLoop)
   }
 
@@ -157,6 +186,7 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
         let events = try step(&state.reading)
         if !events.isEmpty { state.lastEvent = .now() }
         state.pieces += events.count { $0.isPiece }
+        if case .finished(let completion) = events.last { state.completion = completion }
         return (.success(events), state.reading.isDone, state.reading.vectors.map(UpstreamAnswer.vectors))
       } catch {
         return (.failure(error), false, nil)
@@ -207,7 +237,7 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
     if isDone {
       if case .finished(let completion) = events.last {
         noteBasis(completion.basis)
-        deliver(.stream(.events([start] + events)), completion)
+        deliver(.stream(.events([start] + events)))
       } else {
         deliver(.stream(.events([start] + events)))
       }
@@ -230,11 +260,12 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
     schedule(on: eventLoop)
   }
 
-  private func deliver(_ answer: UpstreamAnswer, _ completion: Completion? = nil) {
+  private func deliver(_ answer: UpstreamAnswer) {
     state.withLock { $0.isDelivered = true }
     let won = call.delivered(attempt.id, answer)
-    if !won { note(completion?.usage, isExact: completion?.basis == .checked) }
-    conclude(won ? nil : GenerationError(.cancelled, "another attempt was faster"), breaksOff: false)
+    conclude(won ? nil : GenerationError(.cancelled, "another attempt was faster"), breaksOff: false) { state in
+      if !won { self.note(nil, &state) }
+    }
   }
 
   private func noteBasis(_ basis: UsageBasis) {
@@ -265,30 +296,35 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
   }
 
   /// Ends the exchange; again, nothing happens. Nil is success.
-  private func conclude(_ error: GenerationError?, breaksOff: Bool) {
+  ///
+  /// - Parameter noting: notes for the account what there is to note, under the lock.
+  private func conclude(
+    _ error: GenerationError?, breaksOff: Bool, noting: (inout State) -> Void = { _ in }
+  ) {
     typealias Ending = (
-      isDelivered: Bool, hasBegun: Bool, HTTPClient.Task<Void>?, Scheduled<Void>?, GenerationStream.Continuation?,
+      isDelivered: Bool, HTTPClient.Task<Void>?, Scheduled<Void>?, GenerationStream.Continuation?,
       EventLoopPromise<Void>?
     )
     let ending: Ending? = state.withLock { state in
       guard !state.isOver else { return nil }
       state.isOver = true
+      noting(&state)
+      if !state.isDelivered, state.reading.hasBegun, let error, error.kind != .cancelled { note(Usage(), &state) }
       defer {
         state.task = nil
         state.timer = nil
         state.stream = nil
         state.held = nil
       }
-      return (state.isDelivered, state.reading.hasBegun, state.task, state.timer, state.stream, state.held)
+      return (state.isDelivered, state.task, state.timer, state.stream, state.held)
     }
-    guard let (isDelivered, hasBegun, task, timer, stream, held) = ending else { return }
+    guard let (isDelivered, task, timer, stream, held) = ending else { return }
     timer?.cancel()
     held?.succeed()
     let error = error?.hiding(endpoint.apiKeys, of: endpoint.name)
     if breaksOff { task?.fail(reason: HTTPClientError.cancelled) }
     if let error { stream?.finish(throwing: error) }
     if let error, error.kind != .cancelled, !isDelivered {
-      if hasBegun { note(Usage(), isExact: false) }
       call.failed(attempt.id, error)
     } else {
       call.ended(attempt.id, error: error)

@@ -102,6 +102,8 @@ final class MeteredMembers: ModelProvider {
         continuation.finish()
       } catch {
         let failure = error as? GenerationError ?? GenerationError(.internal, "\(error)")
+        // What had come by then was written, though nobody has read it.
+        for event in answer.takeUnread() { call.note(event) }
         await call.settle(failure)
         continuation.finish(throwing: failure)
       }
