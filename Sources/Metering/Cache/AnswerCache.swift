@@ -165,12 +165,12 @@ extension AnswerCache {
       rest: CacheKey, turn: String, embedding: [Float], _ now: ContinuousClock.Instant
     ) -> [GenerationEvent]? {
       guard let threshold = policy.similarity, let unit = Similarity.normalized(embedding) else { return nil }
-      let numbers = Similarity.numbers(turn)
+      let decisive = Similarity.decisive(turn)
       var best: (key: CacheKey, cosine: Float)?
       for key in similar[rest] ?? [] {
         guard let entry = entries[key], entry.expires > now, let meaning = entry.meaning,
           let cosine = Similarity.dot(unit, meaning.embedding), cosine >= threshold, cosine > best?.cosine ?? -1,
-          Similarity.numbers(meaning.turn) == numbers, !Similarity.differsInAPartOnly(meaning.turn, turn)
+          Similarity.decisive(meaning.turn) == decisive, !Similarity.differsInAPartOnly(meaning.turn, turn)
         else { continue }
         best = (key, cosine)
       }

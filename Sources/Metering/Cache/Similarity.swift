@@ -17,9 +17,10 @@ enum Similarity {
     return sum.isFinite ? sum : nil
   }
 
-  /// The runs of digits in a text, and how many words deny something: "2 + 2" and "2 + 3", or "is" and "is not", are close
-  /// as embeddings, and their answers are not.
-  static func numbers(_ text: String) -> [String] {
+  /// What decides on a text's answer although embeddings hardly tell it: numbers in digits and in words, how many words deny
+  /// something, words that have an opposite, and names. "2 + 2" and "two + three", "is" and "is not", "before" and "after",
+  /// or the capitals of two countries are close as embeddings, and their answers are not.
+  static func decisive(_ text: String) -> [String] {
     var found: [String] = []
     var run = ""
     for scalar in text.unicodeScalars {
@@ -31,9 +32,35 @@ enum Similarity {
       }
     }
     if !run.isEmpty { found.append(run) }
-    let words = text.lowercased().split { !$0.isLetter && $0 != "'" && $0 != "’" }
-    let denials = words.count { denying.contains(String($0)) || $0.hasSuffix("n't") || $0.hasSuffix("n’t") }
-    return found + ["\(denials)"]
+    var denials = 0
+    var words: [String] = []
+    var isFirst = true
+    var index = text.startIndex
+    while index < text.endIndex {
+      guard isPartOfWord(text[index]) else {
+        if ".!?:\n\"“„«".contains(text[index]) { isFirst = true }
+        index = text.index(after: index)
+        continue
+      }
+      let end = text[index...].firstIndex { !isPartOfWord($0) } ?? text.endIndex
+      let word = text[index..<end]
+      let small = word.lowercased()
+      if denying.contains(small) || small.hasSuffix("n't") || small.hasSuffix("n’t") {
+        denials += 1
+      } else if counting.contains(small) || opposed.contains(small) {
+        words.append(small)
+      } else if !isFirst, word.first?.isUppercase == true {
+        let name = small.hasSuffix("'s") || small.hasSuffix("’s") ? String(small.dropLast(2)) : small
+        if name != "i", !name.hasPrefix("i'"), !name.hasPrefix("i’") { words.append(name) }
+      }
+      isFirst = false
+      index = end
+    }
+    return found + ["\(denials)"] + words.sorted()
+  }
+
+  private static func isPartOfWord(_ character: Character) -> Bool {
+    character.isLetter || character == "'" || character == "’"
   }
 
   /// Whether two texts are the same but for a part: at least ``longShare`` of the longer, and ``longBytes``, before and after
@@ -53,5 +80,29 @@ enum Similarity {
   /// See ``differsInAPartOnly(_:_:)``.
   static let longShare = 0.6
 
-  private static let denying: Set<String> = ["not", "no", "never", "without", "except", "non", "nicht", "kein", "pas"]
+  private static func words(_ text: String) -> Set<String> { Set(text.split(separator: " ").map(String.init)) }
+
+  private static let denying = words(
+    "not no never without except non cannot none nothing nobody nowhere neither nor unless nicht kein keine keinen nie "
+      + "niemals ohne pas sans jamais sin nunca")
+
+  private static let counting = words(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+      + "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion dozen half "
+      + "quarter double triple twice thrice second third fourth fifth sixth seventh eighth ninth tenth null eins zwei drei "
+      + "vier fünf sechs sieben acht neun zehn elf zwölf hundert tausend deux trois quatre cinq sept huit neuf dix dos tres "
+      + "cuatro cinco seis siete ocho nueve diez")
+
+  /// Words whose opposite stands in the same places.
+  private static let opposed = words(
+    "before after more less fewer most least minimum maximum min max highest lowest higher lower high low largest smallest "
+      + "larger smaller biggest longest shortest longer shorter fastest slowest faster slower best worst better worse oldest "
+      + "newest older newer youngest younger increase decrease increases decreases increasing decreasing rise fall rising "
+      + "falling up down left right on off over under above below inside outside first last next previous all any every some "
+      + "always true false open close opened closed start stop begin end enable disable add remove subtract plus minus "
+      + "multiply divide import export encode decode encrypt decrypt compress decompress upload download read write push pull "
+      + "ascending descending north south east west northern southern eastern western yesterday today tomorrow past future "
+      + "hot cold warm cool buy sell win lose love hate male female man woman men women boy girl he she his her him mother "
+      + "father son daughter legal illegal possible impossible safe unsafe healthy unhealthy positive negative odd even "
+      + "pros cons advantages disadvantages benefits drawbacks early late earliest latest old new")
 }
