@@ -45,15 +45,29 @@ package struct UsageAnomaly: Sendable, Hashable {
   ///   - judged: how many of the latest hours to judge.
   package static func find(in values: [Double], firstHour: Int, judging judged: Int = 24 * 7) -> [UsageAnomaly] {
     var found: [UsageAnomaly] = []
-    for index in values.indices.suffix(max(0, judged)) where values[index].isFinite {
-      guard let (baseline, known) = history(before: index, values) else { continue }
-      guard let median = RobustStatistics.median(known), var scale = RobustStatistics.scale(known) else { continue }
-      // Where more than half of the hours are alike the deviation is 0; a twentieth of the median, or of the mean where
-      // that is 0 too, is what a difference must at least be measured by.
+    let first = max(0, values.count - max(0, judged))
+    var deviations: [Double?] = []
+    for index in values.indices where index >= first - pooledHours {
+      guard values[index].isFinite, let (baseline, known) = history(before: index, values),
+        let median = RobustStatistics.median(known), var scale = RobustStatistics.scale(known)
+      else {
+        deviations.append(nil)
+        continue
+      }
       let count = Double(known.count)
+      let mean = known.reduce(0, +) / count
+      let usual = max(abs(median), 0.05 * abs(mean))
+      defer { deviations.append(usual > 0 ? (values[index] - median) / usual : nil) }
+      guard index >= first else { continue }
       // Few values understate their own spread, and their median is uncertain itself.
       scale *= count / (count - 0.8) * (1 + 1.5708 / count).squareRoot()
-      let mean = known.reduce(0, +) / count
+      // And by chance they may lie close together; so what hours deviate by in general counts as twelve more of them.
+      let others = deviations.suffix(pooledHours).compactMap { $0 }
+      if others.count >= 48, let general = RobustStatistics.scale(others).map({ $0 * usual }) {
+        scale = max(scale, ((count * scale * scale + 12 * general * general) / (count + 12)).squareRoot())
+      }
+      // Where more than half of the hours are alike the deviation is 0; a twentieth of the median, or of the mean where
+      // that is 0 too, is what a difference must at least be measured by.
       scale = max(scale, 0.05 * abs(median), 0.05 * abs(mean))
       if scale == 0 { scale = abs(values[index]) > 0 ? abs(values[index]) / 10 : 1 }
       let z = (values[index] - median) / scale
@@ -63,6 +77,9 @@ package struct UsageAnomaly: Sendable, Hashable {
     }
     return found
   }
+
+  /// From so many of the latest hours it is learned what hours deviate by in general.
+  private static let pooledHours = 24 * 28
 
   private static func history(before index: Int, _ values: [Double]) -> (Baseline, [Double])? {
     let week = stride(from: index - 168, through: 0, by: -168).prefix(12).map { values[$0] }

@@ -104,6 +104,25 @@ import Testing
     #expect(spike?.severity == .extreme && spike?.baseline == .hourOfWeek)
   }
 
+  /// Hours of one kind are few, and by chance seven of them lie close together; that makes no ordinary hour unusual.
+  @Test(arguments: [2, 4, 8, 12]) func ordinaryHoursAreNoAnomaliesHoweverLongTheHistory(weeks: Int) {
+    var generator = SeededGenerator(seed: UInt64(weeks))
+    var found = 0
+    var isSeen = 0
+    for _ in 0..<10 {
+      var values = (0..<(168 * weeks)).map { hour in
+        let chance = (0..<12).reduce(-6.0) { sum, _ in sum + Double.random(in: 0...1, using: &generator) }
+        return (hour % 24 > 8 ? 10.0 : 4.0) * (hour / 24 % 7 > 4 ? 0.4 : 1) * (1 + 0.15 * chance)
+      }
+      found += UsageAnomaly.find(in: values, firstHour: 0).count
+      values[values.count - 30] *= 3
+      isSeen +=
+        UsageAnomaly.find(in: values, firstHour: 0).contains { $0.hour == values.count - 30 && $0.z > 5 } ? 1 : 0
+    }
+    #expect(found <= 15, "\(found) of 1,680 ordinary hours")
+    if weeks >= 8 { #expect(isSeen == 10, "thrice what is usual was seen \(isSeen) times of 10") }
+  }
+
   @Test func tooLittleHistoryIsNotJudgedAndAConstantOneIs() {
     #expect(UsageAnomaly.find(in: [1, 1, 1, 99], firstHour: 0).isEmpty)
     let constant = [Double](repeating: 1, count: 48) + [2, .infinity, .nan]
