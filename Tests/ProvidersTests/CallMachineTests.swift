@@ -120,6 +120,37 @@ import Testing
     #expect(breaker.state == .closed(failures: 0))
   }
 
+  /// A model that fails leaves those beside it alone; several that fail are the endpoint's fault.
+  @Test func aBadModelIsLeftAloneAndNotItsNeighbours() throws {
+    let upstream = UpstreamEndpoint(
+      name: "up", baseURLs: ["http://h/v1"], apiKeys: [], models: ["good", "bad", "other"].map { .init(name: $0) })
+    var fleet = Fleet([upstream], policy: ResiliencePolicy(), seed: 1)
+    let now = ContinuousClock.now
+    func attempt(_ model: Int, _ fails: Bool, at time: Instant) -> Bool {
+      guard case .lane(let lane) = fleet.choose(model: model, avoiding: [], at: time) else { return false }
+      let probes = fleet.begin(lane: lane, model: model)
+      let error = fails ? GenerationError(.unavailable, "boom") : nil
+      fleet.end(lane: lane, model: model, probes: probes, error: error, at: time)
+      return true
+    }
+    for _ in 0..<5 { #expect(attempt(1, true, at: now)) }
+    #expect(!attempt(1, true, at: now), "five in a row")
+    #expect(attempt(0, false, at: now) && attempt(2, false, at: now))
+    #expect(fleet.snapshot(at: now).healthyModels == ["good", "other"])
+    let endpoint = try #require(fleet.snapshot(at: now).endpoints.first)
+    #expect(endpoint.isHealthy && endpoint.breaker == "closed" && endpoint.brokenModels == 1)
+    #expect(endpoint.counts.openings == 1)
+    let later = now + .seconds(61)
+    #expect(attempt(1, false, at: later) && attempt(1, false, at: later), "it has recovered")
+    // The whole endpoint goes down.
+    var asked = 0
+    for step in 0..<60 where attempt(step % 3, true, at: later) { asked += 1 }
+    #expect(asked <= 7, "\(asked) attempts before nothing is asked there any more")
+    #expect(fleet.snapshot(at: later).healthyModels.isEmpty)
+    #expect(fleet.snapshot(at: later).endpoints.first?.breaker == "open")
+    #expect(attempt(0, false, at: later + .seconds(61)) && attempt(1, false, at: later + .seconds(61)))
+  }
+
   /// Random upstreams, random failures, thousands of requests one after another.
   @Test(arguments: 1...8) func boundsHoldUnderAnySequenceOfFailures(seed: Int) throws {
     var generator = SplitMix(seed: UInt64(seed))

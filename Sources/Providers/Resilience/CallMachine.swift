@@ -17,7 +17,7 @@ package struct CallMachine: Sendable {
     package var lane: Int
     package var began: Instant
     package var isHedge: Bool
-    var isProbe: Bool
+    var probes: Fleet.Probes
   }
 
   /// What to do next; several at once.
@@ -81,7 +81,7 @@ package struct CallMachine: Sendable {
   package mutating func failed(_ id: Int, _ error: GenerationError, at now: Instant, fleet: inout Fleet) -> Actions {
     guard let index = running.firstIndex(where: { $0.id == id }) else { return Actions() }
     let attempt = running.remove(at: index)
-    fleet.end(lane: attempt.lane, isProbe: attempt.isProbe, error: error, at: now)
+    fleet.end(lane: attempt.lane, model: attempt.model, probes: attempt.probes, error: error, at: now)
     guard !isOver else { return Actions() }
     lastError = error
     failuresAtModel += 1
@@ -123,7 +123,7 @@ package struct CallMachine: Sendable {
   package mutating func ended(_ id: Int, error: GenerationError?, at now: Instant, fleet: inout Fleet) {
     guard let index = running.firstIndex(where: { $0.id == id }) else { return }
     let attempt = running.remove(at: index)
-    fleet.end(lane: attempt.lane, isProbe: attempt.isProbe, error: error, at: now)
+    fleet.end(lane: attempt.lane, model: attempt.model, probes: attempt.probes, error: error, at: now)
   }
 
   /// The time has come that ``Actions/wake`` asked for. A time that is wished for no longer is ignored.
@@ -135,10 +135,9 @@ package struct CallMachine: Sendable {
       return proceed(at: now, fleet: &fleet)
     }
     guard let slow = running.first, running.count == 1, mayHedge, hasAttemptsLeft(fleet.policy), now < deadline,
-      case .lane(let lane) = fleet.choose(
-        upstream: fleet.models[slow.model].upstream, avoiding: tried + [slow.lane], at: now),
+      case .lane(let lane) = fleet.choose(model: slow.model, avoiding: tried + [slow.lane], at: now),
       // A breaker's probe is no place for a spare request.
-      case .closed = fleet.endpoint(of: lane).breaker.state,
+      fleet.isClosed(lane: lane, model: slow.model),
       fleet.allowance.spend()
     else { return Actions() }
     mayHedge = false
@@ -165,7 +164,7 @@ package struct CallMachine: Sendable {
     let model = models[position]
     guard attempts < fleet.policy.attempts, now < deadline else { return giveUp(at: now, fleet: &fleet) }
     guard attemptsAtModel < fleet.policy.attemptsPerModel else { return fallBack(at: now, fleet: &fleet) }
-    switch fleet.choose(upstream: fleet.models[model].upstream, avoiding: tried, at: now) {
+    switch fleet.choose(model: model, avoiding: tried, at: now) {
     case .lane(let lane):
       if attemptsAtModel > 0 { fleet.totals.retries += 1 }
       let attempt = start(lane: lane, model: model, isHedge: false, at: now, fleet: &fleet)
@@ -195,8 +194,7 @@ package struct CallMachine: Sendable {
     isTried: (Int) -> Bool, at now: Instant, fleet: inout Fleet
   ) -> Actions {
     guard hasAttemptsLeft(fleet.policy),
-      case .lane(let lane) = fleet.choose(
-        upstream: fleet.models[models[position]].upstream, avoiding: tried, at: now),
+      case .lane(let lane) = fleet.choose(model: models[position], avoiding: tried, at: now),
       isTried(lane)
     else { return proceed(at: now, fleet: &fleet) }
     return pause(
@@ -205,9 +203,7 @@ package struct CallMachine: Sendable {
 
   /// A key that is refused once is refused again.
   private mutating func nextKeyOrFallBack(at now: Instant, fleet: inout Fleet) -> Actions {
-    if case .lane(let lane) = fleet.choose(
-      upstream: fleet.models[models[position]].upstream, avoiding: tried, at: now), !tried.contains(lane)
-    {
+    if case .lane(let lane) = fleet.choose(model: models[position], avoiding: tried, at: now), !tried.contains(lane) {
       return proceed(at: now, fleet: &fleet)
     }
     return fallBack(at: now, fleet: &fleet)
@@ -240,8 +236,8 @@ package struct CallMachine: Sendable {
   private mutating func start(
     lane: Int, model: Int, isHedge: Bool, at now: Instant, fleet: inout Fleet
   ) -> Attempt {
-    let isProbe = fleet.begin(lane: lane)
-    let attempt = Attempt(id: attempts, model: model, lane: lane, began: now, isHedge: isHedge, isProbe: isProbe)
+    let probes = fleet.begin(lane: lane, model: model)
+    let attempt = Attempt(id: attempts, model: model, lane: lane, began: now, isHedge: isHedge, probes: probes)
     attempts += 1
     attemptsAtModel += 1
     running.append(attempt)

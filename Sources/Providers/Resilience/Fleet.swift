@@ -9,7 +9,12 @@ package struct Fleet: Sendable {
   struct Endpoint: Sendable {
     var upstream: Int
     var url: String
+    /// Of the endpoint as a whole: it opens where several models fail in a row.
     var breaker: CircuitBreaker
+    /// Of each model of its upstream, by its place: a bad model is no reason to leave its neighbours alone.
+    var modelBreakers: [CircuitBreaker] = []
+    /// The places of the models that have failed since one answered, as far as that matters: one, or several.
+    var failing: (first: Int?, areSeveral: Bool) = (nil, false)
     var counts = UpstreamSnapshot.Counts()
     var inFlight = 0
   }
@@ -35,9 +40,17 @@ package struct Fleet: Sendable {
   struct Model: Sendable {
     var name: String
     var upstream: Int
+    /// Its place among the models of its upstream.
+    var place: Int
     var fallbacks: [Int] = []
     var streamed = LatencyEstimate()
     var whole = LatencyEstimate()
+  }
+
+  /// The breakers that an attempt has found out about.
+  struct Probes: Sendable, Hashable {
+    var ofEndpoint = false
+    var ofModel = false
   }
 
   /// What can be had from an upstream's lanes.
@@ -76,9 +89,16 @@ package struct Fleet: Sendable {
         Upstream(
           name: configuration.name, lanes: first..<lanes.count, hedges: configuration.hedges,
           keyRests: configuration.apiKeys.map { _ in nil }))
+      var place = 0
       for model in configuration.models where positions[model.name] == nil {
         positions[model.name] = models.count
-        models.append(Model(name: model.name, upstream: index))
+        models.append(Model(name: model.name, upstream: index, place: place))
+        place += 1
+      }
+      let breakers = [CircuitBreaker](
+        repeating: CircuitBreaker(failuresToOpen: policy.failuresToOpen, openTime: policy.openTime), count: place)
+      for endpoint in endpoints.indices where endpoints[endpoint].upstream == index {
+        endpoints[endpoint].modelBreakers = breakers
       }
     }
     for model in configurations.flatMap(\.models) {
@@ -89,17 +109,31 @@ package struct Fleet: Sendable {
 
   func endpoint(of lane: Int) -> Endpoint { endpoints[lanes[lane].endpoint] }
 
+  /// Whether nothing is known against asking a lane for a model, not even that it has to be found out.
+  func isClosed(lane: Int, model: Int) -> Bool {
+    let endpoint = endpoint(of: lane)
+    if case .closed = endpoint.breaker.state, case .closed = endpoint.modelBreakers[models[model].place].state {
+      return true
+    }
+    return false
+  }
+
+  private func admits(_ endpoint: Endpoint, model: Int, at now: Instant) -> Bool {
+    endpoint.breaker.admits(at: now) && endpoint.modelBreakers[models[model].place].admits(at: now)
+  }
+
   /// The lane to take: of those that are healthy the one whose endpoint has not failed this request, then the least busy,
   /// then the least used.
-  func choose(upstream: Int, avoiding tried: [Int], at now: Instant) -> Choice {
+  func choose(model: Int, avoiding tried: [Int], at now: Instant) -> Choice {
+    let upstream = models[model].upstream
     typealias Rank = (avoided: Int, busy: Int, attempts: Int)
     var best: (lane: Int, rank: Rank)?
     var earliest: Instant?
     for index in upstreams[upstream].lanes {
       let lane = lanes[index]
       let endpoint = endpoints[lane.endpoint]
-      let rest = rest(of: lane, at: now)
-      guard rest == nil, endpoint.breaker.admits(at: now) else {
+      let rest = rest(of: lane, model: model, at: now)
+      guard rest == nil, admits(endpoint, model: model, at: now) else {
         // Behind a probe the wait is over when the probe is; a moment is as good a guess as any.
         let time = rest ?? now + policy.firstPause
         earliest = earliest.map { min($0, time) } ?? time
@@ -112,23 +146,25 @@ package struct Fleet: Sendable {
     }
     if let best { return .lane(best.lane) }
     let time = earliest ?? now + policy.openTime
-    return .later(time, resting(upstream, until: time, at: now))
+    return .later(time, resting(model, until: time, at: now))
   }
 
   /// Until when a lane is left alone; nil where it may be used.
-  private func rest(of lane: Lane, at now: Instant) -> Instant? {
+  private func rest(of lane: Lane, model: Int, at now: Instant) -> Instant? {
     var latest = now
     if let own = lane.restsUntil { latest = max(latest, own) }
     let endpoint = endpoints[lane.endpoint]
     if let key = lane.key, let refused = upstreams[endpoint.upstream].keyRests[key] { latest = max(latest, refused) }
     if let closed = endpoint.breaker.closedUntil { latest = max(latest, closed) }
+    if let closed = endpoint.modelBreakers[models[model].place].closedUntil { latest = max(latest, closed) }
     return latest > now ? latest : nil
   }
 
-  private func resting(_ upstream: Int, until time: Instant, at now: Instant) -> GenerationError {
+  private func resting(_ model: Int, until time: Instant, at now: Instant) -> GenerationError {
+    let upstream = models[model].upstream
     let wait = max(time - now, .milliseconds(1))
     let seconds = Int(wait.inSeconds.rounded(.up))
-    let isOpen = upstreams[upstream].lanes.contains { !endpoint(of: $0).breaker.admits(at: now) }
+    let isOpen = upstreams[upstream].lanes.contains { !admits(endpoint(of: $0), model: model, at: now) }
     let isRefused = upstreams[upstream].keyRests.allSatisfy { $0.map { $0 > now } ?? false }
     let (kind, reason): (GenerationError.Kind, String) =
       if isOpen {
@@ -143,17 +179,19 @@ package struct Fleet: Sendable {
 
   /// Notes the beginning of an attempt.
   ///
-  /// - Returns: whether it is a breaker's probe.
-  mutating func begin(lane: Int) -> Bool {
+  /// - Returns: of which breakers it is the probe.
+  mutating func begin(lane: Int, model: Int) -> Probes {
     let endpoint = lanes[lane].endpoint
     lanes[lane].attempts &+= 1
     endpoints[endpoint].inFlight += 1
     endpoints[endpoint].counts.attempts += 1
-    return endpoints[endpoint].breaker.pass()
+    return Probes(
+      ofEndpoint: endpoints[endpoint].breaker.pass(),
+      ofModel: endpoints[endpoint].modelBreakers[models[model].place].pass())
   }
 
   /// Notes the end of an attempt; nil is success.
-  mutating func end(lane: Int, isProbe: Bool, error: GenerationError?, at now: Instant) {
+  mutating func end(lane: Int, model: Int, probes: Probes, error: GenerationError?, at now: Instant) {
     let endpoint = lanes[lane].endpoint
     let outcome: CircuitBreaker.Outcome
     switch error?.kind {
@@ -181,10 +219,29 @@ package struct Fleet: Sendable {
     }
     endpoints[endpoint].inFlight -= 1
     if let error, error.kind != .cancelled { endpoints[endpoint].counts.lastError = error.message }
-    let before = endpoints[endpoint].breaker.state
-    endpoints[endpoint].breaker.note(outcome, isProbe: isProbe, at: now)
-    if case .open = endpoints[endpoint].breaker.state, endpoints[endpoint].breaker.state != before, outcome == .failed {
-      endpoints[endpoint].counts.openings += 1
+    note(outcome, endpoint: endpoint, place: models[model].place, probes, at: now)
+  }
+
+  private mutating func note(
+    _ outcome: CircuitBreaker.Outcome, endpoint: Int, place: Int, _ probes: Probes, at now: Instant
+  ) {
+    switch outcome {
+    case .alive: endpoints[endpoint].failing = (nil, false)
+    case .failed:
+      let first = endpoints[endpoint].failing.first ?? place
+      endpoints[endpoint].failing = (first, endpoints[endpoint].failing.areSeveral || first != place)
+    case .unknown: break
+    }
+    let before = (endpoints[endpoint].breaker.state, endpoints[endpoint].modelBreakers[place].state)
+    endpoints[endpoint].modelBreakers[place].note(outcome, isProbe: probes.ofModel, at: now)
+    if outcome != .failed || endpoints[endpoint].failing.areSeveral || probes.ofEndpoint {
+      endpoints[endpoint].breaker.note(outcome, isProbe: probes.ofEndpoint, at: now)
+    }
+    guard outcome == .failed else { return }
+    for (old, new) in [
+      (before.0, endpoints[endpoint].breaker.state), (before.1, endpoints[endpoint].modelBreakers[place].state),
+    ] {
+      if case .open = new, new != old { endpoints[endpoint].counts.openings += 1 }
     }
   }
 }

@@ -10,7 +10,7 @@ package struct ResiliencePolicy: Sendable, Hashable {
   package var pauseLimit: Duration = .seconds(10)
   /// The longest pause that an upstream's Retry-After is granted; beyond it the client is told to come back.
   package var retryAfterLimit: Duration = .seconds(30)
-  /// Failures in a row that open an endpoint's circuit breaker.
+  /// Failures in a row that open the circuit breaker of a model at an endpoint, or of the endpoint.
   package var failuresToOpen = 5
   /// How long an open breaker keeps requests away.
   package var openTime: Duration = .seconds(60)

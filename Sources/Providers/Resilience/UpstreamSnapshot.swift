@@ -50,8 +50,10 @@ package struct UpstreamSnapshot: Sendable, Hashable {
     package var url: String
     /// The breaker: `closed`, `open` or `half-open`.
     package var breaker: String
-    /// Whether a request would be sent there now.
+    /// Whether a request for one of its models would be sent there now.
     package var isHealthy: Bool
+    /// How many of its models are left alone for now, each by a breaker of its own.
+    package var brokenModels: Int
     /// Requests under way.
     package var inFlight: Int
     /// What happened so far.
@@ -89,7 +91,16 @@ package struct UpstreamSnapshot: Sendable, Hashable {
 extension Fleet {
   /// How everything is now.
   package func snapshot(at now: Instant) -> UpstreamSnapshot {
-    func isHealthy(_ endpoint: Endpoint) -> Bool { endpoint.breaker.admits(at: now) }
+    func isHealthy(_ endpoint: Endpoint) -> Bool {
+      endpoint.breaker.admits(at: now) && endpoint.modelBreakers.contains { $0.admits(at: now) }
+    }
+    /// The breaker of the endpoint, or where that is closed, the most sanguine of its models'.
+    func state(_ endpoint: Endpoint) -> CircuitBreaker.State {
+      guard case .closed = endpoint.breaker.state else { return endpoint.breaker.state }
+      let states = endpoint.modelBreakers.map(\.state)
+      return states.first { if case .closed = $0 { true } else { false } } ?? states.first { $0 == .halfOpen }
+        ?? states.first ?? endpoint.breaker.state
+    }
     func word(_ state: CircuitBreaker.State) -> String {
       switch state {
       case .closed: "closed"
@@ -108,19 +119,20 @@ extension Fleet {
             model: model.name, isStreamed: isStreamed, count: estimate.count, median: median, p95: p95, p99: p99))
       }
     }
-    let healthy = models.filter { model in
-      if case .lane = choose(upstream: model.upstream, avoiding: [], at: now) { true } else { false }
+    let healthy = models.indices.filter { model in
+      if case .lane = choose(model: model, avoiding: [], at: now) { true } else { false }
     }
     return UpstreamSnapshot(
       totals: totals,
       endpoints: endpoints.map {
         .init(
-          upstream: upstreams[$0.upstream].name, url: $0.url, breaker: word($0.breaker.state),
-          isHealthy: isHealthy($0), inFlight: $0.inFlight, counts: $0.counts)
+          upstream: upstreams[$0.upstream].name, url: $0.url, breaker: word(state($0)),
+          isHealthy: isHealthy($0), brokenModels: $0.modelBreakers.count { !$0.admits(at: now) },
+          inFlight: $0.inFlight, counts: $0.counts)
       },
       latencies: latencies,
       restingKeys: Dictionary(
         upstreams.map { ($0.name, $0.keyRests.count { ($0 ?? now) > now }) }, uniquingKeysWith: +),
-      healthyModels: Set(healthy.map(\.name)))
+      healthyModels: Set(healthy.map { models[$0].name }))
   }
 }

@@ -25,6 +25,12 @@ enum AccountMetrics {
           }
         }
       })
+    endpoints(
+      "prsm_upstream_broken_models", "Models that an endpoint is not asked for, because they keep failing there.",
+      .gauge
+    ) {
+      Double($0.brokenModels)
+    }
     endpoints("prsm_upstream_in_flight", "Requests under way at an endpoint.", .gauge) { Double($0.inFlight) }
     endpoints("prsm_upstream_attempts_total", "Requests sent to an endpoint.", .counter) { Double($0.counts.attempts) }
     endpoints("prsm_upstream_successes_total", "Answers that came to their end.", .counter) {
