@@ -133,6 +133,21 @@ import Testing
     #expect(TestFile.read("assert f(1) == 1\r\nassert f(2) == 2\r\n").tests.count == 2)
   }
 
+  @Test func aTestThatPytestCallsWithArgumentsIsATest() {
+    let text = """
+      import pytest
+      @pytest.mark.parametrize("a, b", [(1, 2)])
+      def test_double(a, b):
+          assert double(a) == b
+      @functools.cache
+      def helper(): return 1
+      """
+    let file = TestFile.read(text)
+    #expect(file.tests.count == 1)
+    #expect(file.tests.first?.hasSuffix("assert double(a) == b\ntest_double()") == true)
+    #expect(file.setup.hasSuffix("def helper(): return 1"))
+  }
+
   @Test func aTestFileIsReadByStatements() {
     let text =
       "# tests\nassert f(1,\n  2) == 3\n\nfor x in range(2):\n    assert f(x, x) == 2 * x\nassert f(0, 0) == 0\n"

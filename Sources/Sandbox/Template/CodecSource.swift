@@ -1,14 +1,65 @@
 extension PythonTemplate {
-  /// Values between a judged program and its judge, and the program's side of the link.
+  /// Values between a judged program and its judge.
   static let codec = #"""
     # Values on the wire between a judged program and its judge: data alone. What is not data stays where it is and is named
     # by a number.
+    def named_types_of_language():
+        """The types that are the same on both sides."""
+        import collections, datetime, decimal, fractions
+        found = {name: kind for name, kind in vars(__import__("builtins")).items() if type(kind) is type}
+        for module, names in ((collections, "Counter OrderedDict defaultdict deque"), (decimal, "Decimal"), (fractions, "Fraction"),
+                              (datetime, "date datetime time timedelta timezone")):
+            found.update([(module.__name__ + "." + name, getattr(module, name)) for name in names.split()])
+        return found
+
+    # Made in the template, for all runs.
+    TYPES_OF_LANGUAGE = named_types_of_language()
+    NAMES_OF_TYPES = {id(kind): name for name, kind in TYPES_OF_LANGUAGE.items()}
+    NAMES_OF_ERRORS = {id(kind): name for name, kind in vars(__import__("builtins")).items()
+                       if isinstance(kind, type) and issubclass(kind, BaseException)}
+
     def make_encoder(keep):
-        from collections import deque
-        from datetime import date, datetime, time, timedelta
+        """Writes values as data. `keep` names what is not of one of the exact types of data; where it gives None, the data in
+        it is taken."""
+        from collections import Counter, OrderedDict, defaultdict, deque
+        from datetime import date, datetime, time, timedelta, timezone
         from decimal import Decimal
         from fractions import Fraction
         exact = type
+        named_types = NAMES_OF_TYPES
+        bases = (int, float, str, list, tuple, dict, set, frozenset, bytes, bytearray, complex, deque)
+        views = {type({}.keys()): "keys", type({}.values()): "values", type({}.items()): "items"}
+        factories = {None: "", int: "int", float: "float", str: "str", list: "list", dict: "dict", set: "set", tuple: "tuple"}
+        def sequence(iterate, tag):
+            return lambda value, level: [tag, [encode(item, level) for item in iterate(value)]]
+        def mapping(value, level):
+            return ["d", [[encode(key, level), encode(item, level)] for key, item in dict.items(value)]]
+        def default(value, level):
+            factory = value.default_factory
+            known = factories.get(factory) if factory is None or exact(factory) is type else None
+            return ["M", "defaultdict", known or "", mapping(value, level)]
+        forms = {
+            list: sequence(list.__iter__, "l"), tuple: sequence(tuple.__iter__, "t"), dict: mapping,
+            set: sequence(set.__iter__, "s"), frozenset: sequence(frozenset.__iter__, "z"),
+            deque: lambda value, level: ["q", [encode(item, level) for item in deque.__iter__(value)], value.maxlen],
+            bytes: lambda value, level: ["b", bytes(value).decode("latin-1")],
+            bytearray: lambda value, level: ["a", bytes(value).decode("latin-1")],
+            complex: lambda value, level: ["c", value.real, value.imag],
+            Decimal: lambda value, level: ["D", str(value)],
+            Fraction: lambda value, level: ["F", "%x" % value.numerator, "%x" % value.denominator],
+            range: lambda value, level: ["r", encode(value.start), encode(value.stop), encode(value.step)],
+            slice: lambda value, level: ["S", *[encode(part, level) for part in (value.start, value.stop, value.step)]],
+            Counter: lambda value, level: ["M", "Counter", "", mapping(value, level)],
+            OrderedDict: lambda value, level: ["M", "OrderedDict", "", mapping(value, level)],
+            defaultdict: default,
+            timedelta: lambda value, level: ["T", "timedelta", [value.days, value.seconds, value.microseconds]],
+            type(...): lambda value, level: ["E", "Ellipsis"],
+            type(NotImplemented): lambda value, level: ["E", "NotImplemented"],
+        }
+        for kind, name in views.items():
+            forms[kind] = lambda value, level, name=name: ["V", name, [encode(item, level) for item in value]]
+        moments = {date, datetime, time}
+        form = forms.get
         def encode(value, level=0):
             kind = exact(value)
             if value is None or kind is bool or kind is str or kind is float:
@@ -17,55 +68,52 @@ extension PythonTemplate {
                 return value if -(1 << 60) < value < (1 << 60) else ["I", "%x" % value]
             if level > 60:
                 raise ValueError("nested more than 60 deep")
-            if isinstance(value, bool):
-                return True if value else False
-            base = kind
-            for candidate in type.__dict__["__mro__"].__get__(kind):
-                if candidate in (int, float, str, list, tuple, dict, set, frozenset, bytes, bytearray, complex, deque,
-                                 Decimal, Fraction):
-                    base = candidate
-                    break
-            if base is int:
-                return encode(int.__add__(value, 0))
-            if base is float:
-                return float.__pos__(value)
-            if base is str:
-                return str.__getitem__(value, slice(None)) + ""
-            if base is list:
-                return ["l", [encode(item, level + 1) for item in list.__iter__(value)]]
-            if base is tuple:
-                return ["t", [encode(item, level + 1) for item in tuple.__iter__(value)]]
-            if base is dict:
-                return ["d", [[encode(key, level + 1), encode(item, level + 1)] for key, item in dict.items(value)]]
-            if base is set:
-                return ["s", [encode(item, level + 1) for item in set.__iter__(value)]]
-            if base is frozenset:
-                return ["z", [encode(item, level + 1) for item in frozenset.__iter__(value)]]
-            if base is deque:
-                return ["q", [encode(item, level + 1) for item in deque.__iter__(value)]]
-            if base is bytes or base is bytearray:
-                return ["b" if base is bytes else "a", bytes(value).decode("latin-1")]
-            if base is complex:
-                return ["c", value.real, value.imag]
-            if kind is Decimal:
-                return ["D", str(value)]
-            if kind is Fraction:
-                return ["F", "%x" % value.numerator, "%x" % value.denominator]
-            if kind is range:
-                return ["r", encode(value.start), encode(value.stop), encode(value.step)]
-            if kind is timedelta:
-                return ["T", "timedelta", [value.days, value.seconds, value.microseconds]]
-            if kind is date or (kind is datetime or kind is time) and value.tzinfo is None:
+            write = form(kind)
+            if write is not None:
+                return write(value, level + 1)
+            if kind in moments and (kind is date or value.tzinfo is None or exact(value.tzinfo) is timezone):
                 return ["T", kind.__name__, value.isoformat()]
-            return keep(value)
-        return encode
+            if id(value) in named_types:
+                return ["B", named_types[id(value)]]
+            named = keep(value, level)
+            if named is not None:
+                return named
+            return plain_data(value, kind, level)
+        def plain_data(value, kind, level):
+            """The data in an instance of a class that derives from data."""
+            for base in type.__dict__["__mro__"].__get__(kind):
+                if base is int:
+                    return encode(int.__add__(value, 0))
+                if base is float:
+                    return float.__pos__(value)
+                if base is str:
+                    return str.__getitem__(value, slice(None)) + ""
+                if base is complex:
+                    return ["c", complex.real.__get__(value), complex.imag.__get__(value)]
+                if base in bases:
+                    return forms[base](value, level + 1)
+            raise TypeError("a value of type %s cannot be handed over" % type.__dict__["__name__"].__get__(kind))
+        return encode, plain_data
 
     def make_decoder(other):
-        from collections import deque
+        from collections import Counter, OrderedDict, defaultdict, deque
         from datetime import date, datetime, time, timedelta
         from decimal import Decimal
         from fractions import Fraction
         moments = {"date": date, "datetime": datetime, "time": time}
+        types_of_language = TYPES_OF_LANGUAGE
+        def view(name, items):
+            if name == "items":
+                return dict(items).items()
+            return dict.fromkeys(items).keys() if name == "keys" else dict(enumerate(items)).values()
+        def mapping(name, factory, items):
+            if name == "Counter":
+                return Counter(items)
+            if name == "OrderedDict":
+                return OrderedDict(items)
+            made = defaultdict(types_of_language[factory] if factory else None)
+            made.update(items)
+            return made
         def decode(value, level=0):
             if type(value) is not list:
                 return value
@@ -83,7 +131,7 @@ extension PythonTemplate {
             if tag == "z":
                 return frozenset([decode(item, level + 1) for item in rest[0]])
             if tag == "q":
-                return deque([decode(item, level + 1) for item in rest[0]])
+                return deque([decode(item, level + 1) for item in rest[0]], rest[1])
             if tag == "I":
                 return int(rest[0], 16)
             if tag == "b":
@@ -98,10 +146,37 @@ extension PythonTemplate {
                 return Fraction(int(rest[0], 16), int(rest[1], 16))
             if tag == "r":
                 return range(*[decode(part) for part in rest])
+            if tag == "S":
+                return slice(*[decode(part, level + 1) for part in rest])
+            if tag == "M":
+                return mapping(rest[0], rest[1], decode(rest[2], level + 1))
+            if tag == "V":
+                return view(rest[0], [decode(item, level + 1) for item in rest[1]])
+            if tag == "E":
+                return NotImplemented if rest[0] == "NotImplemented" else ...
+            if tag == "B":
+                return types_of_language[rest[0]]
             if tag == "T":
                 return timedelta(*rest[1]) if rest[0] == "timedelta" else moments[rest[0]].fromisoformat(rest[1])
             return other(tag, *rest)
         return decode
+
+    def restore(argument, new):
+        """Brings what a function has changed in place up to date."""
+        kind = type(argument)
+        if kind is not type(new) or kind not in changeable_types():
+            return False
+        if kind is list or kind is bytearray:
+            argument[:] = new
+        else:
+            argument.clear()
+            argument.update(new) if hasattr(kind, "update") else argument.extend(new)
+        return True
+
+    def changeable_types():
+        """The types of data that a function may change in place."""
+        from collections import Counter, OrderedDict, defaultdict, deque
+        return list, dict, set, bytearray, deque, Counter, OrderedDict, defaultdict
 
     class LinkClosed(BaseException):
         pass
@@ -136,105 +211,5 @@ extension PythonTemplate {
         if size > MOST_LINK_BYTES:
             raise ValueError("a message of %d bytes" % size)
         return json.loads(exactly(size))
-
-    def make_service(link):
-        """In the program's process: answers the judge's calls until it hangs up."""
-        kept = []
-        space = {}
-        def keep(value):
-            for number, known in enumerate(kept):
-                if known is value:
-                    return ["h", number, type(value).__name__]
-            kept.append(value)
-            if len(kept) > 10000:
-                raise ValueError("more than 10000 objects handed out")
-            return ["h", len(kept) - 1, type(value).__name__]
-        def other(tag, *rest):
-            if tag == "h":
-                return kept[rest[0]]
-            if tag == "k":
-                def callback(*arguments):
-                    write_link(link, ["k", rest[0], [encode(argument) for argument in arguments]])
-                    while True:
-                        answer = read_link(link)
-                        if answer[0] == "v":
-                            return decode(answer[1])
-                        if answer[0] == "x":
-                            raise RuntimeError(answer[1])
-                        respond(answer)  # what was called back calls the program in its turn
-                return callback
-            raise ValueError("unknown tag")
-        encode, decode = make_encoder(keep), make_decoder(other)
-        def perform(operation, target, arguments, named):
-            subject = space[target] if type(target) is str else kept[target]
-            if operation == "call":
-                return subject(*arguments, **named)
-            if operation == "get":
-                return getattr(subject, arguments[0])
-            if operation == "item":
-                return subject[arguments[0]]
-            if operation == "iterate":
-                import itertools
-                return list(itertools.islice(iter(subject), 100000))
-            if operation == "next":
-                return next(subject)
-            if operation == "length":
-                return len(subject)
-            if operation == "truth":
-                return bool(subject)
-            if operation == "equal":
-                return bool(subject == arguments[0])
-            if operation == "less":
-                return bool(subject < arguments[0])
-            if operation == "contains":
-                return arguments[0] in subject
-            if operation == "text":
-                return str(subject)
-            return repr(subject)
-        def respond(request):
-            number, operation, target, arguments, named = request
-            try:
-                values = [decode(argument) for argument in arguments]
-                keywords = {key: decode(argument) for key, argument in named.items()}
-                result = perform(operation, target, values, keywords)
-                after = [encode(value) if type(value) in (list, dict, set, bytearray) else None for value in values]
-                after = [new if new != old else None for new, old in zip(after, arguments)]
-                answer = [number, "v", encode(result), after]
-            except LinkClosed:
-                raise
-            except BaseException as error:
-                answer = [number, "x", *describe(error)]
-            sys.stdout.flush()
-            try:
-                write_link(link, answer)
-            except (ValueError, RecursionError) as error:
-                write_link(link, [number, "x", "exception", "ValueError", str(error), "0"])
-        def serve(namespace):
-            nonlocal space
-            space = namespace
-            names = []
-            try:
-                wanted = [name for name in read_link(link) if type(name) is str]
-            except LinkClosed:
-                return
-            for name in wanted:
-                if name in namespace:
-                    value = namespace[name]
-                    if isinstance(value, types.ModuleType):
-                        names.append([name, "module", value.__name__])
-                    elif callable(value):
-                        names.append([name, "callable", type(value).__name__])
-                    else:
-                        try:
-                            names.append([name, "value", encode(value)])
-                        except Exception:
-                            pass
-            try:
-                write_link(link, names)
-                while True:
-                    respond(read_link(link))
-            except LinkClosed:
-                pass
-        return serve
     """#
 }

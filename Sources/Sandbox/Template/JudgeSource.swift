@@ -1,149 +1,196 @@
 extension PythonTemplate {
   /// The judge: a test, run apart from the program it tests.
   static let judging = #"""
-    # The judge: runs a test in a sandbox of its own, apart from the program. It sees the program as names whose calls travel
-    # over a link; expected values never do.
+    # The judge: runs a test in a sandbox of its own, apart from the program. It sees the program as mirrors of its objects and
+    # classes, whose calls travel over a link; expected values never do.
     class ProgramFailure(Exception):
         """Marks an exception that the program raised."""
 
-    def make_remote(link, kept):
-        counter = [0]
-        broken = []
+    def make_remote(link, namespace):
+        """The link's end at the judge: what reads names, and what went wrong."""
+        counter, broken, callables, given = [0], [], [], {}
+        own_streams = {"stdout": sys.stdout, "stderr": sys.stderr}
+        unreadable = ("raised", "exception", "ProtocolError", "the program sent what is no answer", "0")
         def other(tag, *rest):
             if tag == "h":
-                return Handle(int(rest[0]), str(rest[1]))
+                return thing(rest[0], rest[1], *[decode(part) for part in rest[2:]])
+            if tag == "y":
+                return class_named(rest[0])
             raise ValueError("unknown tag %r" % (tag,))
         decode = make_decoder(other)
-        def keep(value):
-            if type(value) is Handle:
-                return ["h", object.__getattribute__(value, "_number")]
-            if type(value) is Remote:
-                raise TypeError("a function of the program cannot be handed back to it")
+        data = int, float, complex, str, bytes, bytearray, tuple, list, dict, set, frozenset
+        def keep(value, level):
+            named = name_thing(value)
+            if named is not None or isinstance(value, data):
+                return named
             if callable(value):
-                kept.append(value)
-                return ["k", len(kept) - 1]
+                callables.append(value)
+                return ["k", len(callables) - 1]
             raise TypeError("a value of type %s cannot be handed to the program" % type(value).__name__)
-        encode = make_encoder(keep)
-        def restore(argument, state):
-            new = decode(state)
-            if type(argument) is list and type(new) is list:
-                argument[:] = new
-            elif type(argument) is dict and type(new) is dict:
-                argument.clear()
-                argument.update(new)
-            elif type(argument) is set and type(new) is set:
-                argument.clear()
-                argument.update(new)
-            elif type(argument) is bytearray and type(new) is bytearray:
-                argument[:] = new
+        encode, _ = make_encoder(keep)
+        def learn(news):
+            for description in news:
+                define(*description)
+        def call_back(answer):
+            learn(answer[4])
+            try:
+                values = [decode(item) for item in answer[2]]
+                named = {key: decode(item) for key, item in answer[3].items()}
+                reply = ["v", encode(callables[answer[1]](*values, **named))]
+            except LinkClosed:
+                raise
+            except Exception as error:
+                reply = ["x", type(error).__name__, str(error)]
+            write_link(link, reply)
+        def update(texts, changes):
+            for name, text in texts.items():
+                if name in own_streams and getattr(sys, name) is not own_streams[name]:
+                    getattr(sys, name).write(str(text))
+            for name, written in changes.items():
+                if name in given and namespace.get(name) is given[name]:
+                    new = decode(written)
+                    if not restore(given[name], new):
+                        namespace[name] = given[name] = new
         def ask(operation, target, arguments=(), named={}):
             counter[0] += 1
             number = counter[0]
-            write_link(link, [number, operation, target, [encode(argument) for argument in arguments],
-                              {key: encode(argument) for key, argument in named.items()}])
+            write_link(link, [number, operation, encode(target), [encode(argument) for argument in arguments],
+                              {key: encode(argument) for key, argument in named.items()},
+                              [name for name in own_streams if getattr(sys, name) is not own_streams[name]]])
             for _ in range(1000000):
                 try:
                     answer = read_link(link)
                     if answer[0] == "k":
-                        try:
-                            write_link(link, ["v", encode(kept[answer[1]](*[decode(item) for item in answer[2]]))])
-                        except LinkClosed:
-                            raise
-                        except Exception as error:
-                            write_link(link, ["x", type(error).__name__])
+                        call_back(answer)
                         continue
-                    if answer[0] == number and answer[1] == "v":
-                        result = decode(answer[2])
-                        for argument, state in zip(arguments, answer[3]):
+                    if answer[0] != number:
+                        raise ValueError("an answer out of order")
+                    texts, changes, news = answer[-3:]
+                    learn(news)
+                    if answer[1] == "v":
+                        written = answer[2]
+                        place = written[1] if type(written) is list and written[0] == "A" else None
+                        result = arguments[place] if type(place) is int else decode(written)
+                        for argument, state in zip([*arguments, *named.values()], answer[3]):
                             if state is not None:
-                                restore(argument, state)
-                        return result
-                    if answer[0] == number and answer[1] == "x":
-                        kind, name, message, line = [str(part) for part in answer[2:6]]
-                        break
-                    raise ValueError("an answer out of order")
+                                restore(argument, decode(state))
+                        raised = None
+                    else:
+                        raised = exception(answer)
+                    update(texts, changes)
+                    break
                 except LinkClosed:
                     broken.append(("gone", "", "", "0"))
                     raise
                 except Exception:
-                    broken.append(("raised", "exception", "ProtocolError", "the program sent what is no answer", "0"))
-                    raise ProgramFailure("exception", "ProtocolError", "the program sent what is no answer", "0") from None
+                    broken.append(unreadable)
+                    raise ProgramFailure(*unreadable[1:]) from None
             else:
                 raise ProgramFailure("exception", "ProtocolError", "more than 1000000 callbacks", "0")
-            raised = getattr(__import__("builtins"), name, None)
-            if not (isinstance(raised, type) and issubclass(raised, Exception)):
-                raised = Exception
-            kinds = raises.get(raised)
-            if kinds is None:
-                kinds = raises[raised] = type(raised.__name__, (raised,), {})
-            error = kinds.__new__(kinds)
-            error.args = (message,)
-            error.report = [kind, name, message, line]
-            raise error
-        raises = {}
-        class Remote:
-            __slots__ = ("_name",)
-            def __init__(self, name):
-                object.__setattr__(self, "_name", name)
-            def __call__(self, *arguments, **named):
-                return ask("call", object.__getattribute__(self, "_name"), arguments, named)
-            def __getattr__(self, attribute):
-                return ask("get", object.__getattribute__(self, "_name"), (attribute,))
-            def __setattr__(self, attribute, value):
-                raise TypeError("the program's objects cannot be changed by a test")
-        class Handle:
-            __slots__ = ("_number", "_type")
-            def __init__(self, number, kind):
-                object.__setattr__(self, "_number", number)
-                object.__setattr__(self, "_type", kind)
-            def __call__(self, *arguments, **named):
-                return ask("call", object.__getattribute__(self, "_number"), arguments, named)
-            def __getattr__(self, attribute):
-                return ask("get", object.__getattribute__(self, "_number"), (attribute,))
-            def __setattr__(self, attribute, value):
-                raise TypeError("the program's objects cannot be changed by a test")
-            def __getitem__(self, key):
-                return ask("item", object.__getattribute__(self, "_number"), (key,))
-            def __iter__(self):
-                return iter(ask("iterate", object.__getattribute__(self, "_number")))
-            def __next__(self):
-                return ask("next", object.__getattribute__(self, "_number"))
-            def __len__(self):
-                return int(ask("length", object.__getattribute__(self, "_number")))
-            def __bool__(self):
-                return ask("truth", object.__getattribute__(self, "_number")) is True
-            def __contains__(self, item):
-                return ask("contains", object.__getattribute__(self, "_number"), (item,)) is True
-            def __str__(self):
-                return str(ask("text", object.__getattribute__(self, "_number")))
-            def __repr__(self):
-                return str(ask("represent", object.__getattribute__(self, "_number")))
-            # An object of the program may call itself equal to everything. Only against another of the program's objects is
-            # its word taken; against data it is never equal.
-            def __eq__(self, another):
-                if type(another) is not Handle:
-                    return False
-                return ask("equal", object.__getattribute__(self, "_number"), (another,)) is True
-            def __lt__(self, another):
-                if type(another) is not Handle:
-                    return NotImplemented
-                return ask("less", object.__getattribute__(self, "_number"), (another,)) is True
-            __hash__ = None
-        return Remote, decode, broken
+            if raised is not None:
+                raise raised
+            return result
+        plain_errors = {}
+        def exception(answer):
+            kind, name, message, line = [str(part) for part in answer[2:6]]
+            try:
+                error = decode(answer[6])
+            except TypeError:
+                error = None  # an exception that its arguments alone do not make
+            if not isinstance(error, Exception):
+                base = vars(__import__("builtins")).get(name)
+                if not (isinstance(base, type) and issubclass(base, Exception)):
+                    base = Exception
+                if base not in plain_errors:
+                    plain_errors[base] = type(base.__name__, (base,), {})
+                error = plain_errors[base].__new__(plain_errors[base])
+                error.args = (message,)
+            reports[id(error)] = (error, [kind, name, message, line])
+            return error
+        reports = {}
+        def report(error):
+            return reports.get(id(error), (None, None))[1]
+        define, thing, class_named, name_thing, overruled = make_mirrors(ask)
+        def receive(wanted, bound, modules, imported):
+            """Asks for the names that the test reads, and puts them into its namespace; what it imports from a module that this
+            machine does not have is the program's as well."""
+            library = getattr(sys, "stdlib_module_names", sys.modules)
+            missing = missing_modules(imported)
+            write_link(link, sorted(wanted.union(*missing.values())))
+            names, news = read_link(link)
+            learn(news)
+            offered = {}
+            for name, kind, detail in names:
+                if kind == "value":
+                    value = decode(detail)
+                elif detail.split(".")[0] in library:
+                    __import__(detail)
+                    value = sys.modules[detail]
+                else:
+                    continue
+                offered[name] = value
+                if name in wanted and name not in modules:
+                    namespace[name] = value
+                    if kind == "value" and name not in bound:
+                        given[name] = value
+            offer_modules(missing, offered)
+        return receive, report, overruled, broken
 
     def names_read(source):
-        """The free names of a test that a program may supply, and those among them that the test uses as modules of the
-        standard library, for which a program's own things may not stand in. A builtin's name is supplied by the program only
-        where the test has no other: then that is the function under test."""
+        """The names of a test that a program may supply, those that the test binds itself, those that it uses as modules of the
+        standard library, for which a program's own things may not stand in, and those that it imports from other modules, by
+        module. A builtin's name is supplied by the program only where the test has no other: then that is the function under
+        test."""
         import builtins
         nodes = list(ast.walk(ast.parse(source)))
-        found = {node.id for node in nodes if isinstance(node, ast.Name)}
-        names = sorted(name for name in found if not hasattr(builtins, name))
-        if not names:
-            names = sorted({node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)})
-        known = getattr(sys, "stdlib_module_names", sys.modules)
-        modules = {node.value.id for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)}
-        return names, {name for name in modules if name in known}
+        library = getattr(sys, "stdlib_module_names", sys.modules)
+        read = {node.id for node in nodes if isinstance(node, ast.Name)}
+        bound = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+        bound.update([node.arg for node in nodes if isinstance(node, ast.arg)])
+        bound.update([node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))])
+        imported, aliases = {}, {}
+        for node in nodes:
+            if isinstance(node, ast.Import):
+                bound.update([(part.asname or part.name).split(".")[0] for part in node.names])
+                for part in node.names:
+                    if part.name.split(".")[0] not in library:
+                        imported.setdefault(part.name, set())
+                        aliases.setdefault(part.asname or part.name, set()).add(part.name)
+            elif isinstance(node, ast.ImportFrom):
+                bound.update([part.asname or part.name for part in node.names])
+                if node.level == 0 and node.module and node.module.split(".")[0] not in library:
+                    imported.setdefault(node.module, set()).update([part.name for part in node.names])
+        names = {name for name in read if not hasattr(builtins, name)}
+        if not names - bound:
+            names.update([node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)])
+        attributes = [node for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
+        for node in attributes:
+            for name in aliases.get(node.value.id, ()):
+                imported[name].add(node.attr)
+        return names, bound, {node.value.id for node in attributes if node.value.id in library}, imported
+
+    def missing_modules(imported):
+        if imported.pop("pytest", None) is not None:
+            sys.modules["pytest"] = make_pytest()
+        if not imported:
+            return {}
+        import importlib.util
+        return {name: parts for name, parts in imported.items() if importlib.util.find_spec(name.split(".")[0]) is None}
+
+    def offer_modules(missing, offered):
+        """A test may import what it tests: a module that this machine does not have is the program."""
+        for name, parts in missing.items():
+            own = {part: offered[part] for part in parts if part in offered}
+            if own:
+                module = types.ModuleType(name)
+                module.__dict__.update(own)
+                sys.modules[name] = module
+                while "." in name:
+                    name, _, last = name.rpartition(".")
+                    package = sys.modules.setdefault(name, types.ModuleType(name))
+                    package.__path__ = []
+                    setattr(package, last, module)
+                    module = package
 
     def judge(request, send):
         link = 4
@@ -162,29 +209,15 @@ extension PythonTemplate {
             return verdict("broken", *fields[1:])
         if not ast.parse(request["source"]).body:
             return verdict("broken", "ValueError", "the test asks nothing", "0")
-        Remote, decode, broken = make_remote(link, [])
+        receive, report, overruled, broken = make_remote(link, namespace)
+        asked = names_read(request["setup"] + "\n" + request["source"])
         try:
-            wanted, modules = names_read(request["setup"] + "\n" + request["source"])
-            allowed = set(wanted)
-            write_link(link, wanted)
-            for name, kind, detail in read_link(link):
-                if name not in allowed:
-                    continue
-                if name in modules:
-                    continue
-                if kind == "module":
-                    if detail.split(".")[0] in getattr(sys, "stdlib_module_names", sys.modules):
-                        __import__(detail)
-                        namespace[name] = sys.modules[detail]
-                elif kind == "callable":
-                    namespace[name] = Remote(name)
-                else:
-                    namespace[name] = decode(detail)
+            receive(*asked)
         except LinkClosed:
             return verdict("gone", "", "", "0")
         except Exception:
             return verdict("raised", "exception", "ProtocolError", "the program sent what is no list of names", "0")
-        for name in modules:
+        for name in asked[2]:
             # Suites leave such imports to the program; a right program without them is right all the same.
             try:
                 namespace[name] = __import__(name)
@@ -202,11 +235,13 @@ extension PythonTemplate {
         except BaseException as error:
             if broken:
                 return verdict(*broken[0])
-            report = getattr(error, "report", None)
-            if report is not None:
-                return verdict("raised", *report)
+            known = report(error)
+            if known is not None:
+                return verdict("raised", *known)
             fields = describe(error)
             if isinstance(error, AssertionError):
+                if overruled and not fields[2]:
+                    fields[2] = "objects of %s differ, though their own __eq__ calls them equal" % plain(overruled[-1])
                 return verdict("failed", *fields[1:])
             if isinstance(error, (NameError, ImportError, SystemExit)):
                 return verdict("broken", *fields[1:])

@@ -5,7 +5,10 @@ enum PythonTemplate {
   /// The template that stage one becomes, in parts that share one namespace. The tracer is compiled under a name of its own,
   /// by which it notices that a program calls it.
   private static let parts = [
-    ("<template>", [serving, running, rendering, codec, judging, preparing].joined(separator: "\n")),
+    (
+      "<template>",
+      [serving, running, rendering, codec, servicing, mirroring, pytest, judging, preparing].joined(separator: "\n")
+    ),
     ("<tracer>", tracing),
   ]
 

@@ -46,8 +46,12 @@ enum TestFile {
     return ["else", "elif", "except", "finally"].contains(word)
   }
 
-  /// The call that makes a function of the shape `def test…():` a test; nil for anything else.
+  /// The call that makes a function of the shape `def test…():` a test, or one that pytest's `parametrize` calls with
+  /// arguments; nil for anything else.
   private static func testCall(of statement: String) -> String? {
+    if statement.hasPrefix("@"), statement.contains(".parametrize(") {
+      return statement.firstMatch(of: #/\ndef\s+(test\w*)\s*\(/#).map { "\($0.output.1)()" }
+    }
     guard let name = statement.prefixMatch(of: #/def\s+(test\w*)\s*\(\s*\)/#)?.output.1 else { return nil }
     return "\(name)()"
   }
