@@ -216,6 +216,16 @@ struct RightErrorTests {
         a.go()
         len(a)
       assert o.getvalue().splitlines() == ['go', 'len']
+      # program
+      def greet(n): print('hi', n)
+      # test
+      def test_greet(capsys):
+        greet(1)
+        assert capsys.readouterr().out == 'hi 1\n'
+        greet(2)
+        out, err = capsys.readouterr()
+        assert out == 'hi 2\n' and err == ''
+      test_greet(capsys)
       """#, after: shared))
   func `what a function prints, caught by its test`(judged: JudgedCase) async throws {
     #expect(try await judged.outcome() == .passed)

@@ -151,7 +151,8 @@ struct RightValueTests {
       def area(a, b): return a * b
       # test
       import shapes.flat as s
-      assert s.area(2, 3) == 6
+      from shapes.flat import *
+      assert s.area(2, 3) == area(3, 2) == 6
       # program
       class P:
         def __init__(self, x): self.x = x

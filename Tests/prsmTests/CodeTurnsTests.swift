@@ -139,11 +139,14 @@ import Testing
       @pytest.mark.parametrize("a, b", [(1, 2)])
       def test_double(a, b):
           assert double(a) == b
+      def test_print(capsys):
+          greet()
       @functools.cache
       def helper(): return 1
       """
     let file = TestFile.read(text)
-    #expect(file.tests.count == 1)
+    #expect(file.tests.count == 2)
+    #expect(file.tests.last?.hasSuffix("\ntest_print(capsys)") == true)
     #expect(file.tests.first?.hasSuffix("assert double(a) == b\ntest_double()") == true)
     #expect(file.setup.hasSuffix("def helper(): return 1"))
   }

@@ -180,7 +180,7 @@ extension PythonTemplate {
     def offer_modules(missing, offered):
         """A test may import what it tests: a module that this machine does not have is the program."""
         for name, parts in missing.items():
-            own = {part: offered[part] for part in parts if part in offered}
+            own = {part: offered[part] for part in (offered if "*" in parts else parts) if part in offered}
             if own:
                 module = types.ModuleType(name)
                 module.__dict__.update(own)
@@ -224,6 +224,8 @@ extension PythonTemplate {
             except ImportError:
                 pass
         try:
+            if "capsys" in asked[0] and "capsys" not in namespace:
+                namespace["capsys"] = make_pytest().capture()
             exec(setup, namespace)
             exec(code, namespace)
             if broken:

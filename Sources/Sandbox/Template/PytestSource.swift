@@ -1,7 +1,7 @@
 extension PythonTemplate {
   /// What tests written for pytest need.
   static let pytest = #"""
-    # What tests written for pytest ask of it most often: `raises`, `approx`, `fail`, and `mark`, of which `parametrize` calls the
+    # What tests written for pytest ask of it most often: `raises`, `approx`, `fail`, `capsys`, and `mark`, of which `parametrize` calls the
     # test for each of its cases and everything else changes nothing. Pytest itself runs tests in its own way, which is not ours.
     def make_pytest():
         import math, re
@@ -73,8 +73,17 @@ extension PythonTemplate {
                 self.values = values if len(values) > 1 else values[0]
         def fail(reason=""):
             raise AssertionError(reason)
+        class Captured:
+            """What `capsys` is: what was printed since it was last asked."""
+            def __init__(self):
+                sys.stdout, sys.stderr = io.StringIO(), io.StringIO()
+            def readouterr(self):
+                from collections import namedtuple
+                found = namedtuple("CaptureResult", "out err")(sys.stdout.getvalue(), sys.stderr.getvalue())
+                self.__init__()
+                return found
         module = types.ModuleType("pytest")
-        module.__dict__.update(raises=raises, approx=approx, mark=Mark(), param=Case, fail=fail)
+        module.__dict__.update(raises=raises, approx=approx, mark=Mark(), param=Case, fail=fail, capture=Captured)
         return module
     """#
 }

@@ -46,14 +46,14 @@ enum TestFile {
     return ["else", "elif", "except", "finally"].contains(word)
   }
 
-  /// The call that makes a function of the shape `def test…():` a test, or one that pytest's `parametrize` calls with
+  /// The call that makes a function of the shape `def test…():` or `def test…(capsys):` a test, or one that pytest's `parametrize` calls with
   /// arguments; nil for anything else.
   private static func testCall(of statement: String) -> String? {
     if statement.hasPrefix("@"), statement.contains(".parametrize(") {
       return statement.firstMatch(of: #/\ndef\s+(test\w*)\s*\(/#).map { "\($0.output.1)()" }
     }
-    guard let name = statement.prefixMatch(of: #/def\s+(test\w*)\s*\(\s*\)/#)?.output.1 else { return nil }
-    return "\(name)()"
+    guard let found = statement.prefixMatch(of: #/def\s+(test\w*)\s*\(\s*(capsys)?\s*\)/#)?.output else { return nil }
+    return "\(found.1)(\(found.2 ?? ""))"
   }
 
   private static func isSetup(_ statement: String) -> Bool {
