@@ -178,9 +178,9 @@ let package = Package(
     .testTarget(
       name: "PRSMTests",
       dependencies: [
-        "Access", "CodeGeneration", "Gateway", "Metering", "ModelInterface", "Orchestration", "Providers", "Routing",
-        "ScriptedProvider",
-        "Storage", "Telemetry", "prsm", logging, lifecycle,
+        "Access", "CodeGeneration", "Gateway", "LlamaEngine", "Metering", "ModelInterface", "Orchestration",
+        "Providers",
+        "Routing", "Sandbox", "ScriptedProvider", "Storage", "Telemetry", "prsm", logging, lifecycle,
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),

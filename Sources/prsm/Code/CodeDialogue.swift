@@ -6,11 +6,19 @@ import ModelInterface
 struct CodeDialogue {
   let source: CodeSource
   var settings: CodeSettings
-  private let style = Style(descriptor: STDOUT_FILENO, environment: ProcessInfo.processInfo.environment)
+  private let style: Style
+  private let reader: LineReader
+  /// Whether a person types.
+  private let isAtTerminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
+  private let interrupts: Interrupts?
 
   init(source: CodeSource, settings: CodeSettings) {
     self.source = source
     self.settings = settings
+    style = Style(descriptor: STDOUT_FILENO, environment: ProcessInfo.processInfo.environment)
+    reader = LineReader(style: style)
+    // Where a file is read, Ctrl-C between searches ends the program.
+    interrupts = isAtTerminal ? Interrupts() : nil
   }
 
   private static let help = """
@@ -18,6 +26,7 @@ struct CodeDialogue {
       /explain         how the last program came about: its origin, its runs, line by line
       /benchmark [N]   the last task again with N seeds
       /help  /exit
+    Ctrl-C ends a search with what it has found, and Ctrl-D the program.
     """
 
   /// Converses until the end of input or `/exit`.
@@ -25,9 +34,23 @@ struct CodeDialogue {
     Output.note("writing with \(source.model)\n" + Self.help)
     var last: (request: CodeRequest, answer: JSONValue, candidates: [JSONValue])?
     var pending: [String] = []
+    var history: [String] = []
+    var isLeaving = false
     while true {
-      if isatty(STDIN_FILENO) == 1 { Output.write(style.cyan(pending.isEmpty ? "code> " : "  ... ")) }
-      guard let line = await Self.readLine() else { break }
+      let line: String
+      switch await read(pending.isEmpty ? "code> " : "  ... ", history) {
+      case .line(let text):
+        line = text
+        isLeaving = false
+        if !text.allSatisfy(\.isWhitespace) { history.append(text) }
+      case .interrupted(let wasEmpty):
+        if wasEmpty, pending.isEmpty, isLeaving { return }
+        isLeaving = wasEmpty && pending.isEmpty
+        if isLeaving { Output.note("Ctrl-C again, or Ctrl-D, to leave") }
+        pending = []
+        continue
+      case .ended: return try await finish(pending)
+      }
       let trimmed = line.trimmingCharacters(in: .whitespaces)
       if pending.isEmpty, trimmed.hasPrefix("/") {
         let words = trimmed.split(separator: " ").map(String.init)
@@ -35,7 +58,12 @@ struct CodeDialogue {
         case "/exit", "/quit": return
         case "/help": Output.note(Self.help)
         case "/explain": explain(last?.answer, last?.candidates ?? [])
-        case "/benchmark": try await benchmark(last?.request, runs: words.dropFirst().first.flatMap { Int($0) } ?? 3)
+        case "/benchmark":
+          guard let runs = Int(words.count > 1 ? words[1] : "3"), (1...20).contains(runs) else {
+            Output.complain("/benchmark: expected a number of runs from 1 to 20, found `\(words[1])`")
+            continue
+          }
+          try await benchmark(last?.request, runs: runs)
         default:
           let known = ["/explain", "/benchmark", "/help", "/exit"]
           Output.complain(
@@ -58,27 +86,28 @@ struct CodeDialogue {
       }
       last = try await answer(CodeRequest(task: task, settings: settings))
     }
-    if !pending.isEmpty {
-      _ = try await answer(CodeRequest(task: PromptTask.read(pending.joined(separator: "\n")), settings: settings))
-    }
+  }
+
+  /// What was typed before the input ended is a task, too.
+  private func finish(_ pending: [String]) async throws {
+    let task = PromptTask.read(pending.joined(separator: "\n"))
+    guard !task.instruction.isEmpty else { return }
+    _ = try await answer(CodeRequest(task: task, settings: settings))
   }
 
   private func answer(
     _ request: CodeRequest
   ) async throws -> (request: CodeRequest, answer: JSONValue, candidates: [JSONValue])? {
     let seen = SeenCandidates()
-    let view = CodeView()
-    do {
-      let answer = try await source.generate(request) { name, data in
+    do throws(CommandFailure) {
+      let answer = try await Code.generate(request, from: source, quiet: false, interrupts: interrupts ?? Interrupts())
+      { name, data in
         if name == "candidate" { await seen.add(data) }
-        await view.show(name, data)
       }
-      await view.finish()
       Output.line(answer["program"]?.string ?? "")
       Code.report(answer)
       return (request, answer, await seen.all)
     } catch {
-      await view.finish()
       Output.complain(error.message)
       return nil
     }
@@ -103,9 +132,14 @@ struct CodeDialogue {
     let lines = (candidate["program"]?.string ?? "").split(separator: "\n", omittingEmptySubsequences: false)
     for (number, run) in (candidate["runs"]?.array ?? []).enumerated() {
       Output.line("run \(number + 1): \(run["message"]?.string ?? "")")
-      for event in (run["trace"]?.array ?? []).prefix(40) {
+      // What is not in the program is the call that the test makes.
+      let events = (run["trace"]?.array ?? []).filter { event in
+        lines.indices.contains((event["line"]?.integer ?? 0) - 1)
+          && (event["function"]?.string != "<module>" || event["event"]?.string == "line")
+      }
+      for event in events.prefix(40) {
         let line = event["line"]?.integer ?? 0
-        let code = lines.indices.contains(line - 1) ? lines[line - 1].trimmingCharacters(in: .whitespaces) : ""
+        let code = lines[line - 1].trimmingCharacters(in: .whitespaces)
         let locals = (event["locals"]?.object?.members ?? []).map { "\($0.name) = \($0.value.string ?? "")" }
         let value = event["value"]?.string ?? ""
         Output.line(
@@ -118,11 +152,12 @@ struct CodeDialogue {
   private func benchmark(_ request: CodeRequest?, runs: Int) async throws {
     guard let request else { return Output.complain("there is nothing to measure yet; let a program be written first") }
     var table = Table(["SEED", "PASSES", "TOKENS", "PROGRAMS", "SECONDS", "ORIGIN"], rightAligned: [0, 2, 3, 4])
-    for seed in 0..<min(max(runs, 1), 20) {
+    for seed in 0..<runs {
       var again = request
       again.settings.seed = UInt64(seed)
       do {
-        let answer = try await source.generate(again) { _, _ in }
+        let answer = try await Code.generate(again, from: source, quiet: true, interrupts: interrupts ?? Interrupts())
+        if answer["stopped"]?.bool == true { break }
         let cost = answer["cost"]
         table.add([
           "\(seed)", answer["passes"]?.bool == true ? "yes" : "no", "\(cost?["generated_tokens"]?.integer ?? 0)",
@@ -136,7 +171,18 @@ struct CodeDialogue {
     Output.write(table.text(style))
   }
 
-  /// A line of input on a thread of its own, for a person is slow.
+  /// A line of input: of a person's, who can edit it, or of a file's.
+  private func read(_ prompt: String, _ history: [String]) async -> LineReader.Input {
+    guard isAtTerminal else {
+      return await Self.readLine().map(LineReader.Input.line) ?? .ended
+    }
+    let commands = ["/explain", "/benchmark", "/help", "/exit"]
+    return reader.read(
+      prompt: prompt, shownPrompt: style.cyan(prompt), history: history,
+      completions: { typed in typed.isEmpty ? [] : commands.filter { $0.hasPrefix(typed) } })
+  }
+
+  /// A line on a thread of its own.
   @concurrent
   private static func readLine() async -> String? { Swift.readLine(strippingNewline: true) }
 }

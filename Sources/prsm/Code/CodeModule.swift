@@ -4,7 +4,7 @@ import Gateway
 import ModelInterface
 import Sandbox
 
-/// `/v1/prsm/code` and `/v1/prsm/execute`.
+/// `/v1/prsm/code`, and `/v1/prsm/execute`.
 struct CodeModule: GatewayModule {
   let service: CodeService
   let provider: any ModelProvider
@@ -13,6 +13,16 @@ struct CodeModule: GatewayModule {
     [
       GatewayRoute(.post, "/v1/prsm/code", body: .json, operation: CodeSchemas.code) { request, reply in
         try await generate(request, reply)
+      },
+      .whole(.delete, "/v1/prsm/code/{request}", operation: CodeSchemas.finish) { request in
+        let id = request.variables.first ?? ""
+        guard service.finishEarly(request: id, tenant: request.context.tenant) else {
+          throw APIError(
+            404, "No search is in progress that was asked for with x-request-id '\(id.prefix(100))'.",
+            parameter: "request", code: "search_not_found")
+        }
+        return WholeResponse(
+          body: JSONValue.object(["object": "prsm.code.finish", "id": .string(id), "finishing": true]).bytes)
       },
       .whole(.post, "/v1/prsm/execute", body: .json, operation: CodeSchemas.execute) { request in
         try await execute(request)

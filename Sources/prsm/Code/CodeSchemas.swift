@@ -15,6 +15,17 @@ enum CodeSchemas {
         ])
     ], errors: [404, 429, 503])
 
+  static let finish = Operation(
+    "finishCode",
+    "Ends a search in progress with what it has found: that of the request with this x-request-id, which gets its result.",
+    tag: "PRSM",
+    parameters: [
+      Operation.Parameter(
+        "request", in: "path", "The x-request-id of the request that searches.", required: true,
+        schema: ["type": "string", "minLength": 1])
+    ],
+    answers: [.json("The search is ending.", finishing)], errors: [404])
+
   static let execute = Operation(
     "executeProgram", "Runs a program in the sandbox.", tag: "PRSM",
     requestSchema: Schemas.reference("ExecutionRequest"),
@@ -23,6 +34,14 @@ enum CodeSchemas {
   static let all: [(name: String, schema: JSONSchema)] = [
     ("CodeRequest", request), ("CodeResult", result), ("ExecutionRequest", execution),
     ("ExecutionResult", executed),
+  ]
+
+  private static let finishing: JSONSchema = [
+    "type": "object", "required": ["object", "id", "finishing"],
+    "properties": [
+      "object": ["type": "string", "const": "prsm.code.finish"], "id": ["type": "string"],
+      "finishing": ["type": "boolean"],
+    ],
   ]
 
   private static let texts: JSONSchema = ["type": "array", "items": ["type": "string"], "maxItems": 64]

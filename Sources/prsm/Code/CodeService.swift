@@ -3,7 +3,6 @@ import Gateway
 import LlamaEngine
 import ModelInterface
 import Sandbox
-import Synchronization
 
 /// Writes programs with this process's models and sandbox, a few at a time.
 actor CodeService {
@@ -18,7 +17,8 @@ actor CodeService {
   private let others: any ModelProvider
   private let turns: CodeTurns
   private nonisolated let account = CodeAccount()
-  private nonisolated let haste = Haste()
+  private nonisolated let searches = CodeSearches()
+  private nonisolated let haste = Hurry()
   private var sandbox: Sandbox?
   private var isShutDown = false
 
@@ -31,17 +31,16 @@ actor CodeService {
     self.turns = turns
   }
 
-  /// Whether searches are to end now, as if their time were over.
-  private final class Haste: Sendable {
-    private let state = Atomic<Bool>(false)
-
-    var isOn: Bool { state.load(ordering: .relaxed) }
-
-    func begin() { state.store(true, ordering: .relaxed) }
+  /// Ends all searches, each with what it has found: those that run, and those that come.
+  nonisolated func finishEarly() {
+    haste.begin()
+    searches.finishAll()
   }
 
-  /// Ends all searches, each with what it has found: those that run, and those that come.
-  nonisolated func finishEarly() { haste.begin() }
+  /// Ends the search of one request with what it has found; false where there is none.
+  nonisolated func finishEarly(request: String, tenant: String) -> Bool {
+    searches.finish(tenant: tenant, request: request)
+  }
 
   /// Keeps the account of searches from now on.
   nonisolated func use(_ meter: any RequestMeter) { account.use(meter) }
@@ -63,11 +62,15 @@ actor CodeService {
 
   /// Searches for a program, once it is this request's turn.
   ///
+  /// - Parameter hurry: ends the search with what it has found, once it begins.
   /// - Throws: ``GenerationError``; of kind `overloaded` where too many wait. Cancelling the task ends the search.
   nonisolated func generate(
-    _ request: CodeRequest, model: String, context: RequestContext,
+    _ request: CodeRequest, model: String, context: RequestContext, hurry: Hurry = Hurry(),
     report: @escaping @Sendable (Event) async -> Void
   ) async throws(GenerationError) -> CodeResult {
+    searches.add(hurry, tenant: context.tenant, request: context.requestID)
+    defer { searches.remove(hurry) }
+    if haste.isOn { hurry.begin() }
     let sandbox = try await openSandbox()
     try await Self.refuseBroken(request.task, sandbox)
     var model = model
@@ -90,9 +93,9 @@ actor CodeService {
       do {
         let result =
           if let entry {
-            try await Self.search(request, engine, model, context, sandbox, entry, haste, report)
+            try await Self.search(request, engine, model, context, sandbox, entry, hurry, report)
           } else {
-            try await Self.searchAbroad(request, others, model, context, sandbox, haste, report)
+            try await Self.searchAbroad(request, others, model, context, sandbox, hurry, report)
           }
         await turns.giveBack(turn)
         await entry?.settle(nil)
@@ -148,14 +151,14 @@ actor CodeService {
   @concurrent
   private static func search(
     _ request: CodeRequest, _ engine: LocalModels, _ model: String, _ context: RequestContext, _ sandbox: Sandbox,
-    _ entry: CodeAccount.Entry, _ haste: Haste, _ report: @escaping @Sendable (Event) async -> Void
+    _ entry: CodeAccount.Entry, _ hurry: Hurry, _ report: @escaping @Sendable (Event) async -> Void
   ) async throws -> CodeResult {
     let tokens = try await engine.tokenModel(named: model)
     let bench = try await Workbench(tokens, sequences: request.settings.sequences, context: context)
     let start = ContinuousClock.now
     let search = CodeSearch(
-      request.task, settings: request.settings, bench: bench, runner: runner(sandbox, request.settings, start, haste),
-      isHurried: { haste.isOn }, clock: { (ContinuousClock.now - start) / .seconds(1) },
+      request.task, settings: request.settings, bench: bench, runner: runner(sandbox, request.settings, start, hurry),
+      isHurried: { hurry.isOn }, clock: { (ContinuousClock.now - start) / .seconds(1) },
       report: { await report(.search($0)) })
     do {
       let result = try await search.run()
@@ -172,7 +175,7 @@ actor CodeService {
   @concurrent
   private static func searchAbroad(
     _ request: CodeRequest, _ provider: any ModelProvider, _ model: String, _ context: RequestContext,
-    _ sandbox: Sandbox, _ haste: Haste, _ report: @escaping @Sendable (Event) async -> Void
+    _ sandbox: Sandbox, _ hurry: Hurry, _ report: @escaping @Sendable (Event) async -> Void
   ) async throws -> CodeResult {
     let start = ContinuousClock.now
     var context = context
@@ -181,18 +184,18 @@ actor CodeService {
     context.deadline = min(context.deadline ?? end, end)
     return try await UpstreamSearch(
       request.task, settings: request.settings, provider: provider, model: model, context: context,
-      runner: runner(sandbox, request.settings, start, haste), isHurried: { haste.isOn },
+      runner: runner(sandbox, request.settings, start, hurry), isHurried: { hurry.isOn },
       clock: { (ContinuousClock.now - start) / .seconds(1) }, report: { await report(.search($0)) }
     ).run()
   }
 
   /// The sandbox for a search that has begun: its runs get shorter where the search's time is nearly over.
   private static func runner(
-    _ sandbox: Sandbox, _ settings: CodeSettings, _ start: ContinuousClock.Instant, _ haste: Haste
+    _ sandbox: Sandbox, _ settings: CodeSettings, _ start: ContinuousClock.Instant, _ hurry: Hurry
   ) -> SandboxRunner {
     let budget = settings.budgetSeconds
     var runner = SandboxRunner(sandbox)
-    runner.secondsLeft = { haste.isOn ? 0 : budget - (ContinuousClock.now - start) / .seconds(1) }
+    runner.secondsLeft = { hurry.isOn ? 0 : budget - (ContinuousClock.now - start) / .seconds(1) }
     return runner
   }
 

@@ -12,12 +12,11 @@ struct CodeSource: Sendable {
 
   /// The model that writes.
   let model: String
-  /// Searches, and tells what happens: an event's name and its data.
+  /// Searches, and tells what happens: an event's name and its data. Where the hurry begins, the search ends with what it has
+  /// found.
   let generate:
-    @Sendable (CodeRequest, @escaping @Sendable (String, JSONValue) async -> Void) async throws(CommandFailure) ->
-      Answer
-  /// Ends the search in progress with what it has found; nil where only giving it up ends it.
-  let finishEarly: (@Sendable () -> Void)?
+    @Sendable (CodeRequest, Hurry, @escaping @Sendable (String, JSONValue) async -> Void) async throws(CommandFailure)
+      -> Answer
   /// Gives back what was taken.
   let close: @Sendable () async -> Void
 
@@ -31,11 +30,11 @@ struct CodeSource: Sendable {
       let remote = RemoteCode(client: client)
       return CodeSource(
         model: name,
-        generate: { (request, report) async throws(CommandFailure) in
+        generate: { (request, hurry, report) async throws(CommandFailure) in
           var request = request
           request.model = name
-          return try await remote.generate(request, report)
-        }, finishEarly: nil, close: {})
+          return try await remote.generate(request, hurry, report)
+        }, close: {})
     case .here: return try await local(configuration, model)
     }
   }
@@ -53,10 +52,10 @@ struct CodeSource: Sendable {
     }
     return CodeSource(
       model: name,
-      generate: { (request, report) async throws(CommandFailure) in
+      generate: { (request, hurry, report) async throws(CommandFailure) in
         do throws(GenerationError) {
           let result = try await service.generate(
-            request, model: name, context: RequestContext(requestID: "code")
+            request, model: name, context: RequestContext(requestID: "code"), hurry: hurry
           ) { event in
             if case .search(let event) = event { await report(event.name, event.json) }
           }
@@ -65,7 +64,6 @@ struct CodeSource: Sendable {
           throw CommandFailure(error)
         }
       },
-      finishEarly: { service.finishEarly() },
       close: {
         await service.shutdown()
         await engine.shutdown(by: .now + .seconds(2))

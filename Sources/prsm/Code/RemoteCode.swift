@@ -14,20 +14,28 @@ struct RemoteCode: Sendable {
   /// The most bytes of one event.
   static let mostEventBytes = 4 << 20
 
-  /// Asks the node and passes on its events.
+  /// How long the node may take to hear that a search is to end.
+  private static let finishingTime = TimeAmount.seconds(3)
+
+  /// Asks the node and passes on its events. Where `hurry` begins, the node is asked to end the search with what it has found.
   ///
   /// - Throws: ``CommandFailure`` with what the node said.
   func generate(
-    _ request: CodeRequest, _ report: @Sendable (String, JSONValue) async -> Void
+    _ request: CodeRequest, _ hurry: Hurry, _ report: @Sendable (String, JSONValue) async -> Void
   ) async throws(CommandFailure) -> JSONValue {
     do {
       var object = request.json.object ?? [:]
       object["stream"] = true
-      var http = HTTPClientRequest(url: client.baseURL + "/v1/prsm/code")
-      http.method = .POST
+      let id = "code-\(UUID().uuidString.lowercased())"
+      var http = self.request(.POST, "/v1/prsm/code")
       http.headers.add(name: "content-type", value: "application/json")
-      if let key = ProcessInfo.processInfo.environment["PRSM_API_KEY"], !key.isEmpty {
-        http.headers.add(name: "authorization", value: "Bearer \(key)")
+      http.headers.add(name: "x-request-id", value: id)
+      hurry.whenBegun {
+        // A node that does not know the request goes on; whoever waits gives up after a while.
+        Task {
+          _ = try? await HTTPClient.shared.execute(
+            self.request(.DELETE, "/v1/prsm/code/" + id), timeout: Self.finishingTime)
+        }
       }
       http.body = .bytes(JSONValue.object(object).bytes)
       let response = try await HTTPClient.shared.execute(http, timeout: Self.patience)
@@ -41,6 +49,15 @@ struct RemoteCode: Sendable {
     } catch {
       throw .unavailable("\(client.baseURL) broke off: \(error)")
     }
+  }
+
+  private func request(_ method: HTTPMethod, _ path: String) -> HTTPClientRequest {
+    var http = HTTPClientRequest(url: client.baseURL + path)
+    http.method = method
+    if let key = ProcessInfo.processInfo.environment["PRSM_API_KEY"], !key.isEmpty {
+      http.headers.add(name: "authorization", value: "Bearer \(key)")
+    }
+    return http
   }
 
   private func read(

@@ -2,6 +2,7 @@ import ArgumentParser
 import CodeGeneration
 import Foundation
 import ModelInterface
+import Synchronization
 
 /// `prsm code`: writes a program that passes tests.
 struct Code: AsyncParsableCommand {
@@ -11,7 +12,8 @@ struct Code: AsyncParsableCommand {
     discussion: """
       Candidates are run in the sandbox while the program is being written, and what they do guides the next line. The \
       program goes to standard output (or into a file), the search and its cost to standard error. The exit code is 0 where \
-      the tests pass, and 1 where they do not.
+      the tests pass, and 1 where they do not. Ctrl-C and SIGTERM end the search, here or on a node, with the best program \
+      so far.
 
       EXAMPLES
         prsm code 'Write a function area(a, b) for the area of a rectangle.' --test 'assert area(2, 3) == 6'
@@ -64,7 +66,9 @@ struct Code: AsyncParsableCommand {
     try checkTarget()
     let source = try await CodeSource.open(node, model: model)
     do {
-      let answer = try await Self.generate(request, from: source, quiet: output.isJSON)
+      let interrupts = Interrupts(endsAtTermination: false)
+      let answer = try await Self.generate(request, from: source, quiet: output.isJSON, interrupts: interrupts)
+      withExtendedLifetime(interrupts) {}
       await source.close()
       try finish(answer, source.model)
     } catch {
@@ -76,30 +80,54 @@ struct Code: AsyncParsableCommand {
   /// How long a search may take to end with what it has.
   private static let endingTime = Duration.seconds(3)
 
-  /// Runs a search with a live view. Ctrl-C and SIGTERM end it with what it has found; where it runs on a node, they give it
-  /// up.
-  static func generate(_ request: CodeRequest, from source: CodeSource, quiet: Bool) async throws -> JSONValue {
+  /// Runs a search with a live view. Ctrl-C and SIGTERM end it with what it has found; one that has found nothing yet, or
+  /// that does not end in time, is given up.
+  ///
+  /// - Parameters:
+  ///   - interrupts: where Ctrl-C and SIGTERM arrive.
+  ///   - watch: sees each event, too.
+  static func generate(
+    _ request: CodeRequest, from source: CodeSource, quiet: Bool, interrupts: Interrupts,
+    watch: @escaping @Sendable (String, JSONValue) async -> Void = { _, _ in }
+  ) async throws(CommandFailure) -> JSONValue {
     let view = CodeView()
-    let interrupts = Interrupts(endsAtTermination: false)
+    let hurry = Hurry()
+    let finding = Finding()
     let signals = interrupts.signals
-    let answer = try await withThrowingTaskGroup(of: JSONValue?.self) { group in
+    let outcome = await withTaskGroup(of: Result<JSONValue, CommandFailure>.self) { group in
       group.addTask {
-        try await source.generate(request) { name, data in if !quiet { await view.show(name, data) } }
+        do throws(CommandFailure) {
+          return .success(
+            try await source.generate(request, hurry) { name, data in
+              if name == "candidate" { finding.hasBegun.store(true, ordering: .relaxed) }
+              await watch(name, data)
+              if !quiet { await view.show(name, data) }
+            })
+        } catch {
+          return .failure(error)
+        }
       }
       group.addTask {
         await signals.next()
-        guard !Task.isCancelled, let finishEarly = source.finishEarly else { return nil }
-        finishEarly()
-        try? await Task.sleep(for: endingTime)
-        return nil
+        if !Task.isCancelled, finding.hasBegun.load(ordering: .relaxed) {
+          hurry.begin()
+          try? await Task.sleep(for: endingTime)
+        }
+        return .failure(.no("interrupted"))
       }
       defer { group.cancelAll() }
-      return try await group.next() ?? nil
+      return await group.next() ?? .failure(.no("interrupted"))
     }
-    withExtendedLifetime(interrupts) {}
     await view.finish()
-    guard let answer else { throw CommandFailure.no("interrupted") }
-    return answer
+    let answer = try outcome.get()
+    guard hurry.isOn, answer["ending"]?.string == "seconds", var object = answer.object else { return answer }
+    object["stopped"] = true
+    return .object(object)
+  }
+
+  /// Whether a search has found anything.
+  private final class Finding: Sendable {
+    let hasBegun = Atomic<Bool>(false)
   }
 
   private func readTask() throws(CommandFailure) -> CodeTask {
@@ -179,7 +207,10 @@ struct Code: AsyncParsableCommand {
       Output.note(style.green("✓ passes \(noun)\(derived)") + repaired + (into.map { "; written to \($0)" } ?? ""))
     case "untested": Output.note(style.yellow("untested: give tests with --test to have it checked"))
     case let ending:
-      let why = ending == "seconds" ? "the time is over (--seconds)" : "the budget is used up (--tokens)"
+      let why =
+        answer["stopped"]?.bool == true
+        ? "the search was stopped"
+        : ending == "seconds" ? "the time is over (--seconds)" : "the budget is used up (--tokens)"
       Output.note(
         style.red("✗ does not pass \(noun)\(derived): \(why)")
           + (answer["summary"]?.string.map { "; the nearest program: \($0)" } ?? ""))
