@@ -27,9 +27,9 @@ if len(sys.argv) > 3:
     TASK["model"] = sys.argv[3]
 
 
-def call(path, body, timeout=600):
+def call(path, body, timeout=600, method="POST", headers={}):
     connection = http.client.HTTPConnection(BASE.hostname, BASE.port, timeout=timeout)
-    connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+    connection.request(method, path, json.dumps(body), {"content-type": "application/json", **headers})
     return connection, connection.getresponse()
 
 
@@ -128,6 +128,25 @@ def sixteen_at_once_are_all_served():
     assert len(results) == 16 and all(name == "result" for name, _ in results), results
 
 
+def a_search_that_is_to_finish_gives_what_it_has_found():
+    name = f"finish-{time.time_ns()}"
+    task = {**TASK, "tests": ["assert shared([1], [2]) == 'never'"], "budget": {"tokens": 20000, "seconds": 600}, "stream": True}
+    connection, response = call("/v1/prsm/code", task, headers={"x-request-id": name})
+    seen = b""
+    while b"event: candidate" not in seen:
+        seen += response.read1(4096)
+    _, missing = call("/v1/prsm/code/" + name + "x", None, method="DELETE")
+    assert missing.status == 404, missing.status
+    began = time.time()
+    _, answer = call("/v1/prsm/code/" + name, None, method="DELETE")
+    assert answer.status == 200 and json.loads(answer.read())["finishing"] is True, answer.status
+    seen += response.read()
+    connection.close()
+    result = json.loads(seen.split(b"event: result\ndata: ")[1].split(b"\n")[0])
+    assert result["program"] and not result["passes"] and result["ending"] == "seconds", result
+    assert time.time() - began < 10, time.time() - began
+
+
 def those_beyond_the_queue_are_told_to_come_back():
     statuses, connections, lock = [], [], threading.Lock()
 
@@ -192,8 +211,8 @@ def state(process):
 
 CHECKS = [
     a_search_tells_what_it_does, a_search_may_be_asked_for_as_a_whole, what_is_wrong_is_named, a_program_runs_by_itself,
-    chat_with_the_virtual_model_gives_a_program, sixteen_at_once_are_all_served,
-    those_beyond_the_queue_are_told_to_come_back, a_node_that_is_killed_leaves_nothing,
+    a_search_that_is_to_finish_gives_what_it_has_found, chat_with_the_virtual_model_gives_a_program,
+    sixteen_at_once_are_all_served, those_beyond_the_queue_are_told_to_come_back, a_node_that_is_killed_leaves_nothing,
 ]
 
 failed = 0
