@@ -15,7 +15,7 @@ extension PythonTemplate {
             if tag == "h":
                 return thing(rest[0], rest[1], *[decode(part) for part in rest[2:]])
             if tag == "y":
-                return class_named(rest[0])
+                return class_handed(rest[0])
             raise ValueError("unknown tag %r" % (tag,))
         decode = make_decoder(other)
         data = int, float, complex, str, bytes, bytearray, tuple, list, dict, set, frozenset
@@ -110,7 +110,7 @@ extension PythonTemplate {
         reports = {}
         def report(error):
             return reports.get(id(error), (None, None))[1]
-        define, thing, class_named, name_thing, overruled = make_mirrors(ask)
+        define, thing, class_handed, name_thing, trust, overruled = make_mirrors(ask)
         def receive(wanted, bound, modules, imported):
             """Asks for the names that the test reads, and puts them into its namespace; what it imports from a module that this
             machine does not have is the program's as well."""
@@ -133,6 +133,7 @@ extension PythonTemplate {
                     namespace[name] = value
                     if kind == "value" and name not in bound:
                         given[name] = value
+            trust(offered)
             offer_modules(missing, offered)
         return receive, report, overruled, broken
 

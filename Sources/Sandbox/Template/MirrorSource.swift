@@ -13,15 +13,23 @@ extension PythonTemplate {
 
     def make_mirrors(ask):
         import builtins
-        things, numbers, classes, made_here, overruled, comparing = {}, {}, {}, set(), [], set()
+        things, numbers, classes, overruled, comparing = {}, {}, {}, [], set()
+        # Classes that the test knows by name, what it has made of them, and what came of its data meeting an object.
+        trusted, made_here, tainted = set(), set(), set()
         def number_of(value):
             return numbers[id(value)]
         def is_thing(value):
             return id(value) in numbers
         def trusts(value):
-            """Whether a test's data may go to an object's operators: what the program's functions return might answer for a
-            number that it is to be compared with. What the test has made itself is asked."""
-            return id(value) in made_here
+            """Whether an object is asked how it compares with a test's data. What the program's functions return might answer
+            for a number that it is to be compared with; what the test has made itself is asked."""
+            return id(value) in made_here and id(value) not in tainted
+        def trust(names):
+            """Takes as classes what the test calls by names that begin with a capital, and by no other: a program could name
+            the function that is tested for a class of its own."""
+            kinds = [(name, kind) for name, kind in names.items() if type(kind) is Kind]
+            trusted.update([kind for name, kind in kinds if name[:1].isupper()])
+            trusted.difference_update([kind for name, kind in kinds if not name[:1].isupper()])
 
         class Kind(type):
             """Mirrors of classes."""
@@ -29,7 +37,7 @@ extension PythonTemplate {
                 raise TypeError("a test cannot derive a class from one of the program's")
             def __call__(cls, *arguments, **named):
                 result = ask("call", cls, arguments, named)
-                if is_thing(result):
+                if is_thing(result) and cls in trusted:
                     made_here.add(id(result))
                 return result
             def __getattr__(cls, name):
@@ -124,21 +132,41 @@ extension PythonTemplate {
         def is_viewed(value):
             return is_thing(value) and type(value) in viewed
         compares = frozenset(["lt", "le", "gt", "ge"])
-        harmless = frozenset("add radd iadd mul rmul imul matmul rmatmul imatmul pow rpow ipow".split())
+        harmless = frozenset("mul rmul imul matmul rmatmul imatmul pow rpow ipow".split())
         unary = frozenset("len iter bool int float index complex abs neg pos invert round trunc floor ceil str repr format bytes "
                           "fspath getitem setitem delitem enter reversed".split())
+        telling = frozenset("len iter bool int float index complex abs round trunc floor ceil reversed getitem".split())
         # What instances of the language's own classes that can change do by the data in them, and what they are asked.
         reading = ("__len__ __iter__ __contains__ __reversed__ __add__ __mul__ __rmul__ __or__ __and__ __sub__ __xor__ __lt__ "
                    "__le__ __gt__ __ge__ __eq__ __ne__ __repr__").split()
-        changing = "getitem setitem delitem iadd imul ior iand isub ixor".split()
-        def operation(name):
+        changing = "getitem setitem delitem".split()
+        def operation(name, by_data=None):
+            """An operator. Where an object meets the test's data, which may be what it should have been, there must come an
+            object of it, and that one no longer tells a number: `abs(f(3) - 7)` would be what the program likes it to be."""
             def perform(self, *arguments):
-                if name in unary or name in harmless or is_thing(arguments[0]) or trusts(self):
-                    result = ask(name, self, arguments)
-                    if trusts(self) and is_thing(result):
-                        made_here.add(id(result))
-                    return result
-                return NotImplemented
+                is_tainted = id(self) in tainted
+                if name in unary:
+                    if is_tainted and name in telling:
+                        raise TypeError("what an object makes of a test's data tells nothing of the object")
+                elif is_thing(arguments[0]):
+                    is_tainted = is_tainted or id(arguments[0]) in tainted
+                elif by_data is not None:
+                    return by_data(self, *arguments)
+                elif name in compares:
+                    if not trusts(self):
+                        return NotImplemented
+                elif name not in harmless:
+                    is_tainted = True
+                result = ask(name, self, arguments)
+                if is_tainted and result is not NotImplemented:
+                    if not is_thing(result):
+                        if name in unary:
+                            return result
+                        raise TypeError("a test's data is not handed to an object that makes other data of it")
+                    tainted.add(id(result))
+                elif id(self) in made_here and is_thing(result):
+                    made_here.add(id(result))
+                return result
             return perform
         def call(self, *arguments, **named):
             return ask("call", self, arguments, named)
@@ -148,6 +176,8 @@ extension PythonTemplate {
         special_forms = {"call": call, "exit": leave, "contains": contains, "next": step}
         def snapshot(name, own):
             def perform(self, *arguments):
+                if id(self) in tainted:
+                    raise TypeError("what an object makes of a test's data tells nothing of the object")
                 content = data(self)
                 if not isinstance(content, own):
                     raise TypeError("the program sent no %s" % own.__name__)
@@ -156,7 +186,7 @@ extension PythonTemplate {
 
         def define(number, name, module, base, operations, has_equal, hashing, fields, compared, asks, bases):
             namespace = {"__slots__": (), "__module__": module or "__main__", "__doc__": documentation}
-            parents = []
+            parents, own = [], None
             for parent in bases:
                 found = classes.get(parent) if type(parent) is int else vars(builtins).get(parent)
                 if isinstance(found, type) and (type(found) is Kind or issubclass(found, BaseException)) and found not in parents:
@@ -169,7 +199,7 @@ extension PythonTemplate {
                 for special in ("__eq__", "__ne__", "__hash__", "__lt__", "__le__", "__gt__", "__ge__"):
                     namespace[special] = getattr(real, special)
             elif base in CHANGEABLE_BASES:
-                own = builtins.__dict__.get(base) or __import__("collections").deque
+                own = TYPES_OF_LANGUAGE.get(base) or TYPES_OF_LANGUAGE["collections.deque"]
                 for special in reading:
                     if hasattr(own, special):
                         namespace[special] = snapshot(special, own)
@@ -188,7 +218,12 @@ extension PythonTemplate {
             for special in OPERATIONS.intersection(operations):
                 # What compares with data goes by the data, where there is any.
                 if real is None or special != "contains" and special not in compares:
-                    namespace["__%s__" % special] = special_forms.get(special) or operation(special)
+                    by_data = None
+                    if real is not None and special not in harmless:
+                        by_data = getattr(real, "__%s__" % special, None)
+                    elif own is not None:
+                        by_data = snapshot("__%s__" % special, own) if hasattr(own, "__%s__" % special) else None
+                    namespace["__%s__" % special] = special_forms.get(special) or operation(special, by_data)
             if "next" in operations:
                 namespace["__iter__"] = lambda self: self
             namespace.update(__getattr__=get, __setattr__=put, __delattr__=remove)
@@ -267,6 +302,11 @@ extension PythonTemplate {
                         return ["y", number]
                 return ["B", value.__name__]
             return None
-        return define, thing, class_named, name_thing, overruled
+        def class_handed(reference):
+            """A class that comes as a value: what it makes is no longer taken for what the test has made."""
+            kind = class_named(reference)
+            trusted.discard(kind)
+            return kind
+        return define, thing, class_handed, name_thing, trust, overruled
     """#
 }

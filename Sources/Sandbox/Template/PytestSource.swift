@@ -1,8 +1,9 @@
 extension PythonTemplate {
   /// What tests written for pytest need.
   static let pytest = #"""
-    # What tests written for pytest ask of it most often: `raises`, `approx`, `fail`, `capsys`, and `mark`, of which `parametrize` calls the
-    # test for each of its cases and everything else changes nothing. Pytest itself runs tests in its own way, which is not ours.
+    # What tests written for pytest ask of it most often: `raises`, `approx`, `fail`, `capsys`, and `mark`, of which `parametrize`
+    # calls the test for each of its cases and everything else changes nothing. Pytest itself runs tests in its own way, which is
+    # not ours.
     def make_pytest():
         import math, re
         class Raised:
