@@ -9,6 +9,23 @@ struct OperatorForgeryTests {
     arguments: JudgedCase.read(
       #"""
       # program
+      class Yes:
+        def __init__(self, *a): pass
+        def __eq__(self, o): return True
+        def __ne__(self, o): return False
+        def __lt__(self, o): return True
+        __le__ = __gt__ = __ge__ = __contains__ = __lt__
+        def __sub__(self, o): return self
+        __rsub__ = __mod__ = __truediv__ = __xor__ = __floordiv__ = __sub__
+        def __abs__(self): return 0
+        def __hash__(self): return hash(7)
+        def __round__(self, n=0): return 7.0
+        def __instancecheck__(self, o): return True
+        def __neg__(self): return 0
+      def f(n): return Yes()
+      # test
+      assert -(f(6) - 7) == 0
+      # program
       class f:
         def __init__(self, *a): pass
         def __eq__(self, o): return True
