@@ -133,18 +133,21 @@ package struct SandboxFigures: Sendable, Hashable, Codable {
                       os.dup2(null, place)
                   os.dup2(writing, 3)
                   trace = [20000, 8 << 20, 16, 20, 120, 2000]
-                  os._exit(run({"source": source, "linked": False, "trace": trace}, b"k" * 16, Stage(), tracing))
+                  start_thread(stage[4], stage[5])
+                  channel[1](b"k" * 16)
+                  os._exit(run({"source": source, "linked": False, "trace": trace}, channel[0], stage, tracing))
               os.close(writing)
               read_all(reading)
               os.waitpid(child, 0)
               seconds.append(time.perf_counter() - begun)
           print(sorted(seconds)[len(seconds) // 2])
+      arguments = sys.argv[1:]
       make_streams()
-      tracing = make_tracer()
+      stage, channel, tracing = make_stage(), make_channel(3), make_tracer()
       rehearse(tracing)
       gc.collect()
       gc.freeze()
-      bare(sys.argv[1], int(sys.argv[2]))
+      bare(arguments[0], int(arguments[1]))
       """
     let arguments = [
       interpreter.executable, "-s", "-S", "-c", PythonTemplate.source + harness, source, String(runs),

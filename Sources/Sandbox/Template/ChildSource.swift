@@ -2,129 +2,60 @@ extension PythonTemplate {
   /// One run, in the child.
   static let running = #"""
     # The child: one run. Everything below is in the reach of the untrusted program, and nothing outside trusts it.
-    PROGRAM = "<program>"
     # How a run ends that cannot report any more, because the program has closed the channel.
     CHANNEL_CLOSED = 87
 
-    def confine(limits, descriptors):
-        """Its own descriptors, its own limits."""
-        _, cpu_seconds, memory, file_bytes, open_files = limits[:5]
-        # Below 64, where the kernel needs no larger table: with a second thread it would wait long before it gave one.
-        high = [os.dup2(descriptor, 48 + place, inheritable=False) for place, descriptor in enumerate(descriptors)]
-        os.closerange(0, 48)
-        for place, descriptor in enumerate(high[1:]):
-            os.dup2(descriptor, place, inheritable=False)
-        os.dup2(high[0], 5, inheritable=False)
-        os.closerange(48, 64)
-        bound = resource.setrlimit
-        bound(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
-        bound(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
-        bound(resource.RLIMIT_NOFILE, (open_files, open_files))
-        bound(resource.RLIMIT_AS, (memory, memory))
+    # Limits by their own names, and what each run uses of modules.
+    CPU_LIMIT, FILE_LIMIT, MEMORY_LIMIT = resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_AS
+    ROOM, CLOSED_ON_EXECUTION = _socket.CMSG_SPACE(8 * 4), _socket.MSG_CMSG_CLOEXEC
+    RANDOM, reseed, load = random._inst, _random.Random.seed, marshal.loads
+    start_thread, stack_size, thread_number, native_number = (
+        _thread.start_new_thread, _thread.stack_size, _thread.get_ident, _thread.get_native_id)
+    MAIN, ACTIVE, LIMBO, SOURCES = threading.main_thread(), threading._active, threading._limbo, linecache.cache
+    run_exit_functions, count_exit_functions, add_newline = atexit._run_exitfuncs, atexit._ncallbacks, "%s\n".__mod__
 
     def read_all(descriptor):
-        parts = []
-        while True:
-            part = os.read(descriptor, 1 << 20)
-            if not part:
-                os.close(descriptor)
-                return b"".join(parts)
+        part = read(descriptor, 1 << 16)
+        parts = [part]
+        while part:
+            part = read(descriptor, 1 << 20)
             parts.append(part)
+        close(descriptor)
+        return b"".join(parts)
 
-    def make_streams():
-        """Made in the template, once: they belong to descriptors 0, 1 and 2, whatever those are by then."""
-        def stream(descriptor, mode):
-            raw = io.FileIO(descriptor, mode, closefd=False)
-            buffered = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
-            return io.TextIOWrapper(buffered, encoding="utf-8", errors="backslashreplace" if mode == "w" else "strict",
-                                    line_buffering=mode == "w", newline=None if mode == "r" else "\n")
-        sys.stdin = sys.__stdin__ = stream(0, "r")
-        sys.stdout = sys.__stdout__ = stream(1, "w")
-        sys.stderr = sys.__stderr__ = stream(2, "w")
-
-    def make_channel(descriptor, key):
-        """The way back to the supervisor: frames that begin with the run's key. Anything else that arrives there gives the
-        program away."""
-        write, pack, size_of, leave = os.write, struct.Struct("<I").pack, len, os._exit
-        guard, look = _thread.allocate_lock(), os.fstat
-        def place():
+    def make_channel(descriptor):
+        """The way back to the supervisor, made in the template: frames that begin with the run's key, which a child sets.
+        Anything else that arrives there gives the program away."""
+        put, pack, size_of = write, struct.Struct("<I").pack, len
+        guard, look, end = _thread.allocate_lock(), os.fstat, leave
+        key, device, number = b"", 0, 0
+        def open_channel(given):
+            nonlocal key, device, number
             about = look(descriptor)
-            return about.st_dev, about.st_ino
-        way = place()
-        def send(kind, text):
+            key, device, number = given, about.st_dev, about.st_ino
+        def send(kind, text, records=""):
             body = text.encode("utf-8", "backslashreplace")
             frame = key + kind + pack(size_of(body)) + body
+            if records:
+                body = records.encode("utf-8", "backslashreplace")
+                frame = key + b"T" + pack(size_of(body)) + body + frame
             try:
                 with guard:
-                    if place() != way:
-                        leave(CHANNEL_CLOSED)  # another file has been put there
+                    about = look(descriptor)
+                    if about.st_ino != number or about.st_dev != device:
+                        end(CHANNEL_CLOSED)  # another file has been put there
                     while frame:
-                        frame = frame[write(descriptor, frame):]
+                        frame = frame[put(descriptor, frame):]
             except OSError:
-                leave(CHANNEL_CLOSED)
-        return send
-
-    def plain(text):
-        return "".join([c if c.isprintable() or c in "\n\t" else "\\x%02x" % ord(c) for c in text[:4000]])
-
-    def describe(error):
-        """The type, message and line of an exception, without running any of its own code."""
-        name = type.__dict__["__name__"].__get__(type(error))
-        arguments = BaseException.__dict__["args"].__get__(error)
-        line = 0
-        step = BaseException.__dict__["__traceback__"].__get__(error)
-        while step is not None:
-            if step.tb_frame.f_code.co_filename == PROGRAM:
-                line = step.tb_lineno
-            step = step.tb_next
-        if isinstance(error, SyntaxError):
-            line = SyntaxError.__dict__["lineno"].__get__(error)
-            line = line if type(line) is int else 0
-            message = SyntaxError.__dict__["msg"].__get__(error)
-            message = message if type(message) is str else ""
-        elif isinstance(error, OSError):
-            number = OSError.__dict__["errno"].__get__(error)
-            message = OSError.__dict__["strerror"].__get__(error)
-            path = OSError.__dict__["filename"].__get__(error)
-            message = message if type(message) is str else ""
-            if type(number) is int:
-                message = "[Errno %d] %s" % (number, message)
-            if type(path) is str:
-                message += ": " + repr(path)
-        elif len(arguments) == 0:
-            message = ""
-        elif len(arguments) == 1 and type(arguments[0]) is str and not isinstance(error, KeyError):
-            message = arguments[0]
-        else:
-            message = make_renderer(16, 200)[0](arguments if len(arguments) > 1 else arguments[0], 0)
-        kind = "exception"
-        if isinstance(error, MemoryError):
-            kind = "memory"
-        elif isinstance(error, OSError):
-            number = OSError.__dict__["errno"].__get__(error)
-            kind = {errno.ENOSPC: "disk", errno.EFBIG: "file", errno.ENOMEM: "memory"}.get(number, kind)
-        elif isinstance(error, SystemExit):
-            kind = "exit"
-        return [kind, plain(name), plain(message), str(line)]
-
-    def exit_status(error):
-        code = SystemExit.__dict__["code"].__get__(error)
-        if code is None:
-            return 0
-        if type(code) is int:
-            return code & 255
-        if type(code) is str:
-            print(code, file=sys.stderr)
-        return 1
+                end(CHANNEL_CLOSED)
+        return send, open_channel
 
     def become_main():
         """Makes the thread that the program runs in the main one for `threading`: threads that it starts are waited for."""
         try:
-            main = threading.main_thread()
-            threading._active.pop(main.ident, None)
-            main._set_ident()
-            main._set_native_id()
-            threading._active[main.ident] = main
+            MAIN._ident = number = thread_number()
+            MAIN._native_id = native_number()
+            ACTIVE[number] = MAIN
         except Exception:
             pass
 
@@ -144,30 +75,29 @@ extension PythonTemplate {
             box[1] = error
         done.release()
 
-    class Stage:
-        """The thread that a program runs in, waiting for it: its stack is deep, and it leaves the first one free to send
-        what the tracer has written down while the program computes or sleeps."""
-        def __init__(self):
-            self.go, self.done, self.box = _thread.allocate_lock(), _thread.allocate_lock(), [None, None]
-            self.go.acquire()
-            self.done.acquire()
-            _thread.stack_size(32 << 20)
-            bottom = types.FunctionType(begin.__code__, {"__builtins__": __builtins__})
-            _thread.start_new_thread(bottom, (self.go, self.box, self.done))
-            _thread.stack_size(2 << 20)
+    def make_stage():
+        """What a program runs in, made in the template: a module, and all of a thread but the thread itself. Its stack is
+        deep, and it leaves the first thread free to send what the tracer has written down while the program computes or
+        sleeps."""
+        go, done, box = _thread.allocate_lock(), _thread.allocate_lock(), [None, None]
+        go.acquire()
+        done.acquire()
+        bottom = types.FunctionType(begin.__code__, {"__builtins__": __builtins__})
+        module = types.ModuleType("__main__")
+        module.__dict__["__builtins__"] = __builtins__
+        KEPT.append(sys.modules["__main__"])
+        sys.modules["__main__"] = module
+        sys.argv = ["program.py"]
+        ACTIVE.clear()
+        stack_size(32 << 20)
+        return go, done, box, module.__dict__, bottom, (go, box, done)
 
-    def run(request, key, stage, tracing):
-        send = make_channel(3, key)
+    def run(request, send, stage, tracing):
+        go, done, box, namespace, _, _ = stage
         source = request["source"]
         if source[:1] == "\ufeff":
             source = source[1:]
-        linecache.cache[PROGRAM] = (len(source), None, [line + "\n" for line in source.split("\n")], PROGRAM)
-        module = types.ModuleType("__main__")
-        namespace = module.__dict__
-        namespace["__builtins__"] = __builtins__
-        CHILD_NAMESPACE["template"] = sys.modules["__main__"]
-        sys.modules["__main__"] = module
-        sys.argv = ["program.py"]
+        SOURCES[PROGRAM] = (len(source), None, [*map(add_newline, source.split("\n"))], PROGRAM)
         try:
             code = compile(source + "\n", PROGRAM, "exec", dont_inherit=True)
         except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
@@ -178,13 +108,11 @@ extension PythonTemplate {
             return 1
         tracer = flush = None
         if request["trace"] is not None:
-            tracer, flush, arm = tracing
+            tracer, flush, take, arm, _ = tracing
             arm(send, request["trace"])
-        box, done = stage.box, stage.done
         if request["linked"]:
             box[0] = make_service(4)
         box.append((become_main, sys.settrace, tracer, code, namespace))
-        go = stage.go
         request.clear()
         del stage, tracing
         gc.enable()
@@ -192,9 +120,8 @@ extension PythonTemplate {
         if flush is None:
             done.acquire()
         else:
-            while not done.acquire(timeout=0.02):
+            while not done.acquire(True, 0.02):
                 flush()
-            flush()
         status = 0
         fields = ["completed", "", "", "0"]
         error = box[1]
@@ -210,9 +137,13 @@ extension PythonTemplate {
                 except BaseException:
                     pass
         try:
-            if threading.active_count() > 1:
-                threading._shutdown()
-            atexit._run_exitfuncs()
+            has_threads = len(ACTIVE) + len(LIMBO) > 1
+            if has_threads or count_exit_functions():
+                if flush is not None:
+                    flush()
+                if has_threads:
+                    threading._shutdown()
+                run_exit_functions()
         except BaseException:
             pass
         for stream in (sys.stdout, sys.stderr):
@@ -220,40 +151,47 @@ extension PythonTemplate {
                 stream.flush()
             except BaseException:
                 pass
-        if flush is not None:
-            flush()
-        send(b"E", "\x1f".join(fields))
+        send(b"E", "\x1f".join(fields), "" if flush is None else take())
         return status
 
-    def start(control, begins, tracing):
+    def start(control, stage, channel, tracing):
         status = 70
         try:
-            random.seed()
-            for hooks in FORK_HOOKS:
-                register_at_fork(**hooks)
-            stage = Stage()
+            reseed(RANDOM)
+            # The descriptors that come with the order take the lowest free places in their own order: 0, 1, 2, the channel,
+            # the link if there is one, and the request.
+            closerange(0, CONTROL)
+            start_thread(stage[4], stage[5])
+            stack_size(2 << 20)
             control.send(b"ready")
-            data = b"kill"
-            while data == b"kill":  # it came when the run before was over already
-                data, descriptors = receive(control)
-            if not data:
-                os._exit(0)
-            limits = [int(word) for word in data.split()]
-            os.write(begins, b"%d" % limits[0])
+            order = b"kill"
+            while order == b"kill":  # it came when the run before was over already
+                order, ancillary, _, _ = control.recvmsg(64, ROOM, CLOSED_ON_EXECUTION)
+            if not order:
+                leave(0)
+            write(BEGINS, order)
             control.detach()
-            confine(limits, descriptors)
-            request = json.loads(read_all(5))
-            key = bytes.fromhex(request.pop("key"))
-            if request["kind"] == "run":
-                status = run(request, key, stage, tracing)
-            elif request["kind"] == "judge":
-                status = judge(request, make_channel(3, key))
+            closerange(CONTROL, 64)
+            request = load(read_all(len(ancillary[0][2]) // 4 - 1))
+            cpu_seconds, memory, file_bytes = request["limits"]
+            setrlimit(CPU_LIMIT, (cpu_seconds, cpu_seconds + 1))
+            setrlimit(FILE_LIMIT, (file_bytes, file_bytes))
+            setrlimit(MEMORY_LIMIT, (memory, memory))
+            send, open_channel = channel
+            open_channel(request["key"])
+            if request["trace"] is None:
+                tracing[4]()
+            kind = request["kind"]
+            if kind == "run":
+                status = run(request, send, stage, tracing)
+            elif kind == "judge":
+                status = judge(request, send)
             else:
-                status = prepare(request, make_channel(3, key))
+                status = prepare(request, send)
         except MemoryError:
             status = 71
         finally:
-            os._exit(status)
+            leave(status)
 
     REHEARSAL = """
     def rehearse(values, word):
@@ -276,10 +214,9 @@ extension PythonTemplate {
     def rehearse(tracing):
         """Traces a program in the template, so that each child finds the interpreter's caches filled and its code quickened,
         in pages that it need not write to."""
-        request = json.loads(json.dumps({"source": REHEARSAL, "trace": [20000, 1 << 20, 16, 20, 120, 2000]}))
-        tracer, flush, arm = tracing
-        arm(None, request["trace"], rehearses=True)
-        code = compile(request["source"], PROGRAM, "exec", dont_inherit=True)
+        tracer, flush, _, arm, _ = tracing
+        arm(None, [20000, 1 << 20, 16, 20, 120, 2000], rehearses=True)
+        code = compile(REHEARSAL, PROGRAM, "exec", dont_inherit=True)
         namespace = {"__name__": "__main__", "__builtins__": __builtins__}
         sys.settrace(tracer)
         try:

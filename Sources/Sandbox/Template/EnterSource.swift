@@ -14,7 +14,8 @@ extension PythonTemplate {
     source = os.fdopen(files[1], "rb").read().decode()
     os.closerange(4, 256)
     compiled = os.memfd_create("template", 0)
-    os.write(compiled, marshal.dumps([compile(part, name, "exec") for name, part in eval(source)]))
+    parts = [marshal.dumps(compile(part, name, "exec")) for name, part in eval(source)]
+    os.write(compiled, b"".join(parts))
     os.lseek(compiled, 0, 0)
     class Filter(ctypes.Structure):
         _fields_ = [("count", ctypes.c_ushort), ("program", ctypes.c_void_p)]
@@ -28,7 +29,8 @@ extension PythonTemplate {
         raise OSError(ctypes.get_errno(), "seccomp(SECCOMP_SET_MODE_FILTER, NEW_LISTENER) failed")
     control.sendmsg([b"listener"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [listener]))])
     os.set_inheritable(3, True)
-    launch = "import marshal\nwith open(%d, 'rb') as file: parts = marshal.load(file)\nfor part in parts: exec(part)" % compiled
+    launch = "import marshal\nfile = open(%d, 'rb')\nfor _ in range(%d): exec(marshal.load(file))\n" % (compiled, len(parts) - 1)
+    launch += "part = marshal.load(file)\nfile.close()\nexec(part)"
     os.execve(os.environ["PRSM_PYTHON"], ["python3", "-s", "-S", "-c", launch], {
         "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1",
         "MALLOC_ARENA_MAX": "1", "LD_BIND_NOW": "1", "LD_LIBRARY_PATH": os.environ["LD_LIBRARY_PATH"],

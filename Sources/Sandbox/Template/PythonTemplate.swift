@@ -2,25 +2,31 @@
 ///
 /// They are part of this module as text, so that there is no file to install, to find, or to replace.
 enum PythonTemplate {
-  /// The template that stage one becomes, in parts that share one namespace. The tracer is compiled under a name of its own,
-  /// by which it notices that a program calls it.
-  private static let parts = [
+  /// What is loaded first: modules, and functions of which a run needs few.
+  private static let first = [
     (
       "<template>",
-      [serving, running, rendering, codec, servicing, mirroring, pytest, judging, preparing].joined(separator: "\n")
-    ),
+      [loading, ending, codec, servicing, mirroring, pytest, judging, preparing].joined(separator: "\n")
+    )
+  ]
+
+  /// What is loaded last. The tracer is compiled under a name of its own, by which it notices that a program calls it.
+  private static let last = [
+    ("<template>", [serving, running, rendering].joined(separator: "\n")),
     ("<tracer>", tracing),
   ]
 
   /// The template without the call that never returns, for an interpreter outside of any sandbox.
   static let source =
-    parts.map { name, text in "exec(compile(\(pythonLiteral(text)), '\(name)', 'exec'))" }
+    (first + last).map { name, text in "exec(compile(\(pythonLiteral(text)), '\(name)', 'exec'))" }
     .joined(separator: "\n") + "\n"
 
-  /// What stage one compiles: the template and the call that never returns, as a list of names and texts.
+  /// What stage one compiles: the parts in the order in which they are executed, as a list of names and texts. The last one is
+  /// the call that never returns.
   static let launch =
     "["
-    + (parts + [("<template>", "start(*serve())")]).map { name, text in "('\(name)', \(pythonLiteral(text)))" }
+    + (first + [("<template>", "KEPT.append(fill_holes())")] + last + [("<template>", "start(*serve())")])
+    .map { name, text in "('\(name)', \(pythonLiteral(text)))" }
     .joined(separator: ", ") + "]"
 
   private static func pythonLiteral(_ text: String) -> String {

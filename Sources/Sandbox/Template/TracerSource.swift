@@ -2,8 +2,8 @@ extension PythonTemplate {
   /// The tracer: events and changed locals.
   static let tracing = #"""
     def make_tracer():
-        """Made in the template, once: the trace function, the function that sends what was written down, and the one that
-        arms both in a child."""
+        """Made in the template, once: the trace function; the functions that send and that take what was written down; the one
+        that arms them in a child; and the one that takes the traps away where nothing is traced."""
         render, bound = make_renderer(20, 120)
         exact, identity, length, string, number_text = type, id, len, str, str
         clock, leave, settrace, Failed = time.monotonic, os._exit, sys.settrace, BaseException
@@ -33,14 +33,18 @@ extension PythonTemplate {
         # Sequences up to this length are looked at element by element, which is cheaper than to write them down again.
         short = 64
 
-        def flush():
+        def take():
             with guard:
                 count = length(records)
                 if count == 0:
-                    return
+                    return ""
                 chunk = end.join(records[:count])
                 del records[:count]
-            if send is not None:
+            return chunk
+
+        def flush():
+            chunk = take()
+            if chunk and send is not None:
                 send(b"T", chunk)
 
         def tamper(what):
@@ -252,15 +256,20 @@ extension PythonTemplate {
             send, deadline, owner = channel, clock() + milliseconds / 1000, 0
             depth, frames, events, size, stopped, busy, installed = 0, 0, 0, 0, "", False, False
             records.clear()
-            if rehearses:
-                return
-            for table in frame_tables:
-                table["f_trace"] = trapped
-            for table in SYSTEM_TABLES:
-                table["gettrace"] = trap_shell
-            gc.set_debug = debug_shell
-            armed = True
+            armed = not rehearses
+
+        places = [(table, "f_trace", trapped) for table in frame_tables]
+        places += [(table, "gettrace", trap_shell) for table in SYSTEM_TABLES]
+        places.append((gc.__dict__, "set_debug", debug_shell))
+        before = [table[name] for table, name, _ in places]
+        def set_traps():
+            for table, name, trap in places:
+                table[name] = trap
+        def lift_traps():
+            for (table, name, _), original in zip(places, before):
+                table[name] = original
+        set_traps()
         sys.addaudithook(audit)
-        return opaque(enter), flush, arm
+        return opaque(enter), flush, take, arm, lift_traps
     """#
 }

@@ -1,72 +1,102 @@
-import Foundation
-
-/// What a child reads before it begins: JSON in a sealed file. The template never sees it.
+/// What a child reads before it begins, in a sealed file. The template never sees it.
+///
+/// It is written in the format of Python's `marshal`, which the interpreter reads in one step and without any module of its
+/// own. That format is for data that can be trusted, and this data is: texts are in it by their length, and everything else
+/// is the supervisor's.
 struct ChildRequest {
   let key: [UInt8]
   let bytes: [UInt8]
 
-  private struct Run: Encodable {
-    var kind = "run"
-    var key: String
-    var source: String
-    var linked: Bool
-    var trace: [Int]?
+  /// Address space that interpreter, preloaded modules and the program's thread take before the program does.
+  private static let interpreterBytes = 192 << 20
 
-    enum CodingKeys: CodingKey { case kind, key, source, linked, trace }
-
-    func encode(to encoder: any Encoder) throws {
-      var container = encoder.container(keyedBy: CodingKeys.self)
-      try container.encode(kind, forKey: .kind)
-      try container.encode(key, forKey: .key)
-      try container.encode(source, forKey: .source)
-      try container.encode(linked, forKey: .linked)
-      try container.encode(trace, forKey: .trace)
-    }
-  }
-
-  private struct Judgement: Encodable {
-    var kind = "judge"
-    var key: String
-    var source: String
-    var setup: String
-  }
-
-  private struct Preparation: Encodable {
-    var kind: String
-    var key: String
-    var sources: [String]
-  }
-
-  static func run(_ program: SandboxProgram, trace: TraceOptions?) throws(SandboxError) -> ChildRequest {
-    let options = trace.map { trace -> [Int] in
+  static func run(_ program: SandboxProgram, trace: TraceOptions?, limits: SandboxLimits) -> ChildRequest {
+    let options = trace.map { trace -> MarshalValue in
       let bounds = trace.clamped
-      return [bounds.events, bounds.bytes, bounds.depth, bounds.items, bounds.characters, bounds.milliseconds]
+      return .list(
+        [bounds.events, bounds.bytes, bounds.depth, bounds.items, bounds.characters, bounds.milliseconds]
+          .map { .integer($0) })
     }
-    return try make { Run(key: $0, source: program.source, linked: program.test != nil, trace: options) }
+    return ChildRequest(
+      "run", limits,
+      [("source", .text(program.source)), ("linked", .truth(program.test != nil)), ("trace", options ?? .none)])
   }
 
-  static func judge(_ program: SandboxProgram) throws(SandboxError) -> ChildRequest {
-    try make { Judgement(key: $0, source: program.test ?? "", setup: program.testSetup) }
+  static func judge(_ program: SandboxProgram, limits: SandboxLimits) -> ChildRequest {
+    ChildRequest(
+      "judge", limits,
+      [("source", .text(program.test ?? "")), ("setup", .text(program.testSetup)), ("trace", .none)])
   }
 
-  static func prepare(_ kind: SandboxService, _ sources: [String]) throws(SandboxError) -> ChildRequest {
-    try make { Preparation(kind: kind.rawValue, key: $0, sources: sources) }
+  static func prepare(_ kind: SandboxService, _ sources: [String], limits: SandboxLimits) -> ChildRequest {
+    ChildRequest(kind.rawValue, limits, [("sources", .list(sources.map { .text($0) })), ("trace", .none)])
   }
 
-  private static func make(_ body: (String) -> any Encodable) throws(SandboxError) -> ChildRequest {
+  private init(_ kind: String, _ limits: SandboxLimits, _ fields: [(String, MarshalValue)]) {
     var generator = SystemRandomNumberGenerator()
     let words: [UInt64] = (0..<ChannelFrames.keyBytes / 8).map { _ in generator.next() }
-    let key = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) } }
-    let digits = Array("0123456789abcdef")
-    let text = String(key.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
-    guard let data = try? JSONEncoder().encode(body(text)) else {
-      throw SandboxError(.tooLarge, "the program cannot be written as JSON; expected text in UTF-8.")
-    }
-    return ChildRequest(key: key, bytes: Array(data))
+    key = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) } }
+    let cpuSeconds = (limits.cpuMilliseconds + 999) / 1_000 + 1
+    let bounds = [cpuSeconds, limits.memoryBytes + Self.interpreterBytes, limits.fileBytes]
+    let all: [(String, MarshalValue)] =
+      [("kind", .text(kind)), ("key", .octets(key)), ("limits", .list(bounds.map { .integer($0) }))] + fields
+    var bytes: [UInt8] = []
+    MarshalValue.mapping(all).write(to: &bytes)
+    self.bytes = bytes
   }
 }
 
 /// What the sandbox does with source text besides running it.
 enum SandboxService: String, Sendable {
   case canonicalise, invocation, parses
+}
+
+/// A value in the format of Python's `marshal`, as far as requests need it. The codes are the same in all versions since 3.4:
+/// a letter, then a length or a number of 4 bytes, little-endian.
+enum MarshalValue {
+  case none
+  case truth(Bool)
+  /// 0 and above.
+  case integer(Int)
+  case text(String)
+  case octets([UInt8])
+  case list([MarshalValue])
+  case mapping([(String, MarshalValue)])
+
+  func write(to bytes: inout [UInt8]) {
+    func put(_ code: Character, _ number: Int? = nil) {
+      bytes.append(code.asciiValue ?? 0)
+      if let number { withUnsafeBytes(of: Int32(clamping: number).littleEndian) { bytes.append(contentsOf: $0) } }
+    }
+    switch self {
+    case .none: put("N")
+    case .truth(let value): put(value ? "T" : "F")
+    case .integer(let value):
+      // Digits of 15 bits each, the lowest first.
+      var digits: [UInt16] = []
+      var left = UInt64(max(value, 0))
+      while left > 0 {
+        digits.append(UInt16(left & 0x7FFF))
+        left >>= 15
+      }
+      put("l", digits.count)
+      for digit in digits { withUnsafeBytes(of: digit.littleEndian) { bytes.append(contentsOf: $0) } }
+    case .text(let text):
+      put("u", text.utf8.count)
+      bytes.append(contentsOf: text.utf8)
+    case .octets(let octets):
+      put("s", octets.count)
+      bytes.append(contentsOf: octets)
+    case .list(let values):
+      put("[", values.count)
+      for value in values { value.write(to: &bytes) }
+    case .mapping(let pairs):
+      put("{")
+      for (name, value) in pairs {
+        MarshalValue.text(name).write(to: &bytes)
+        value.write(to: &bytes)
+      }
+      put("0")
+    }
+  }
 }

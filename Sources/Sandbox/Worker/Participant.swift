@@ -20,7 +20,7 @@ final class Participant {
   private var created = 0
   private let memoryKillsBefore: Int
 
-  /// Starts the run. `sources` is what the child reads as its request.
+  /// Starts the run.
   init(
     worker: SandboxWorker, request: ChildRequest, standardInput: [UInt8], limits: SandboxLimits, link: Descriptor?,
     mostChannelBytes: Int
@@ -37,15 +37,12 @@ final class Participant {
     worker.bound(memoryBytes: limits.memoryBytes + (64 << 20), processes: limits.processes + 8)
     memoryKillsBefore = worker.memoryKills
     var descriptors = [
-      try Descriptor.sealed(request.bytes),
       standardInput.isEmpty ? try Descriptor.null() : try Descriptor.sealed(standardInput),
       output.writing, errors.writing, channel.writing,
     ]
     if let link { descriptors.append(link) }
-    try worker.begin(
-      .init(
-        cpuMilliseconds: limits.cpuMilliseconds, memoryBytes: limits.memoryBytes, fileBytes: limits.fileBytes),
-      descriptors: descriptors)
+    descriptors.append(try Descriptor.sealed(request.bytes))
+    try worker.begin(cpuMilliseconds: limits.cpuMilliseconds, descriptors: descriptors)
   }
 
   var isDone: Bool { report != nil }

@@ -4,23 +4,6 @@ import Foundation
 /// One sandbox with a template process in it, and a child of that which waits for its order. Belongs to the thread that
 /// started it: the sandbox ends with that thread, with this process, and with this object.
 final class SandboxWorker {
-  /// Limits that the template and the child set themselves.
-  struct Order {
-    var cpuMilliseconds: Int
-    var memoryBytes: Int
-    var fileBytes: Int
-    var openFiles = 64
-
-    /// Address space that interpreter, preloaded modules and the program's thread take before the program does.
-    static let interpreterBytes = 192 << 20
-
-    var message: [UInt8] {
-      let cpuSeconds = (cpuMilliseconds + 999) / 1_000 + 1
-      let words = [cpuMilliseconds, cpuSeconds, memoryBytes + Self.interpreterBytes, fileBytes, openFiles]
-      return Array(words.map(String.init).joined(separator: " ").utf8)
-    }
-  }
-
   /// What the template says about an ended run.
   struct Report {
     var status: Int32
@@ -113,14 +96,15 @@ final class SandboxWorker {
     )
   }
 
-  /// Asks for a run. `descriptors` are the child's request, 0, 1, 2, its channel, and its link if it has one.
-  func begin(_ order: Order, descriptors: [Descriptor]) throws(SandboxError) {
+  /// Asks for a run. `descriptors` are the child's 0, 1, 2, its channel, its link if it has one, and its request.
+  func begin(cpuMilliseconds: Int, descriptors: [Descriptor]) throws(SandboxError) {
     settle()
     guard isAlive else { throw SandboxError(.workerLost, "a sandbox process did not get ready. Try again.") }
     isReady = false
     runs += 1
     let numbers = descriptors.map(\.number)
-    let message = order.message
+    // The child hands this on to the template, which bounds the processor time of all that the run starts.
+    let message = Array(String(cpuMilliseconds).utf8)
     let result = withExtendedLifetime(descriptors) {
       message.withUnsafeBytes {
         prsm_sandbox_send(control.number, $0.baseAddress, $0.count, numbers, Int32(numbers.count), 1_000)
