@@ -76,7 +76,7 @@ package struct SandboxCapability: Sendable, Hashable {
       for (source, expected) in attempts {
         let limits = SandboxLimits()
         let participant = try Participant(
-          worker: worker, request: .run(SandboxProgram(source: source), trace: nil), standardInput: [],
+          worker: worker, request: .run(SandboxProgram(source: source), trace: nil, limits: limits), standardInput: [],
           limits: limits, link: nil, mostChannelBytes: 1 << 16)
         let conversation = RunConversation(
           participants: [participant], deadline: Deadline(milliseconds: limits.wallMilliseconds), token: token)

@@ -132,10 +132,9 @@ package struct SandboxFigures: Sendable, Hashable, Codable {
                   for place in (0, 1, 2):
                       os.dup2(null, place)
                   os.dup2(writing, 3)
-                  trace = [20000, 8 << 20, 16, 20, 120, 2000]
-                  start_thread(stage[4], stage[5])
+                  start_thread(stage[5], stage[6])
                   channel[1](b"k" * 16)
-                  os._exit(run({"source": source, "linked": False, "trace": trace}, channel[0], stage, tracing))
+                  os._exit(run(source, False, [20000, 8 << 20, 16, 20, 120, 2000], channel[0], stage, tracing))
               os.close(writing)
               read_all(reading)
               os.waitpid(child, 0)

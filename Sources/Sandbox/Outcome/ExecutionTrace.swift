@@ -79,28 +79,43 @@ extension ExecutionTrace {
   /// Reads the tracer's records: separated by U+001E, their fields by U+001F. Records that do not have the form are
   /// left out.
   init(records text: Substring, cutBy: String?) {
+    var text = text
+    self.init(events: text.withUTF8 { Self.events(in: $0) }, cutBy: cutBy)
+  }
+
+  private static func events(in bytes: UnsafeBufferPointer<UInt8>) -> [Event] {
     var events: [Event] = []
-    for record in text.utf8.split(separator: 0x1E) {
-      let fields = record.split(separator: 0x1F, omittingEmptySubsequences: false).map { Substring($0) }
-      guard fields.count >= 6, (fields.count - 6).isMultiple(of: 3), let kind = Kind(mark: fields[0]),
-        let line = Int(fields[1]), let depth = Int(fields[2]), let frame = Int(fields[3])
-      else { continue }
-      var changes: [Change] = []
-      for start in stride(from: 6, to: fields.count, by: 3) {
-        changes.append(
-          Change(name: String(fields[start]), type: String(fields[start + 1]), value: String(fields[start + 2])))
-      }
-      events.append(
-        Event(
-          kind: kind, line: line, depth: depth, frame: frame, function: String(fields[4]), value: String(fields[5]),
-          changes: changes))
+    // Where the fields of the record in hand begin, and, last, one place behind its end.
+    var starts = [0]
+    for place in 0...bytes.count {
+      let byte = place < bytes.count ? bytes[place] : 0x1E
+      guard byte == 0x1E || byte == 0x1F else { continue }
+      starts.append(place + 1)
+      guard byte == 0x1E else { continue }
+      if let event = event(in: bytes, starts) { events.append(event) }
+      starts.removeAll(keepingCapacity: true)
+      starts.append(place + 1)
     }
-    self.init(events: events, cutBy: cutBy)
+    return events
+  }
+
+  private static func event(in bytes: UnsafeBufferPointer<UInt8>, _ starts: [Int]) -> Event? {
+    let count = starts.count - 1
+    guard count >= 6, (count - 6).isMultiple(of: 3) else { return nil }
+    func text(_ field: Int) -> String {
+      String(decoding: UnsafeBufferPointer(rebasing: bytes[starts[field]..<starts[field + 1] - 1]), as: UTF8.self)
+    }
+    guard let kind = Kind(mark: text(0)), let line = Int(text(1)), let depth = Int(text(2)), let frame = Int(text(3))
+    else { return nil }
+    return Event(
+      kind: kind, line: line, depth: depth, frame: frame, function: text(4), value: text(5),
+      changes: stride(from: 6, to: count, by: 3).map { Change(name: text($0), type: text($0 + 1), value: text($0 + 2)) }
+    )
   }
 }
 
 extension ExecutionTrace.Kind {
-  fileprivate init?(mark: Substring) {
+  fileprivate init?(mark: String) {
     switch mark {
     case "C": self = .call
     case "L": self = .line

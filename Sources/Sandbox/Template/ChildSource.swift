@@ -12,16 +12,16 @@ extension PythonTemplate {
     start_thread, stack_size, thread_number, native_number = (
         _thread.start_new_thread, _thread.stack_size, _thread.get_ident, _thread.get_native_id)
     MAIN, ACTIVE, LIMBO, SOURCES = threading.main_thread(), threading._active, threading._limbo, linecache.cache
+    settrace, enable_collection = sys.settrace, gc.enable
     run_exit_functions, count_exit_functions, add_newline = atexit._run_exitfuncs, atexit._ncallbacks, "%s\n".__mod__
 
     def read_all(descriptor):
-        part = read(descriptor, 1 << 16)
-        parts = [part]
-        while part:
-            part = read(descriptor, 1 << 20)
-            parts.append(part)
+        part = data = read(descriptor, 1 << 13)
+        while len(part) == 1 << 13:
+            part = read(descriptor, 1 << 13)
+            data += part
         close(descriptor)
-        return b"".join(parts)
+        return data
 
     def make_channel(descriptor):
         """The way back to the supervisor, made in the template: frames that begin with the run's key, which a child sets.
@@ -32,7 +32,7 @@ extension PythonTemplate {
         def open_channel(given):
             nonlocal key, device, number
             about = look(descriptor)
-            key, device, number = given, about.st_dev, about.st_ino
+            key, number, device = given, about[1], about[2]
         def send(kind, text, records=""):
             body = text.encode("utf-8", "backslashreplace")
             frame = key + kind + pack(size_of(body)) + body
@@ -42,7 +42,7 @@ extension PythonTemplate {
             try:
                 with guard:
                     about = look(descriptor)
-                    if about.st_ino != number or about.st_dev != device:
+                    if about[1] != number or about[2] != device:
                         end(CHANNEL_CLOSED)  # another file has been put there
                     while frame:
                         frame = frame[put(descriptor, frame):]
@@ -59,21 +59,21 @@ extension PythonTemplate {
         except Exception:
             pass
 
-    def begin(go, box, done):
+    def begin(wait, take, box, release):
         # This frame lies under the program's own: it must hold nothing that a program could use.
-        go.acquire()
-        become_main, settrace, tracer, code, namespace = box.pop()
+        wait()
+        become_main, settrace, tracer, code, namespace = take()
         become_main()
         if tracer is not None:
             settrace(tracer)
-        del go, become_main, settrace, tracer
+        del wait, take, become_main, settrace, tracer
         try:
             exec(code, namespace)
             if box[0] is not None:
                 box[0](namespace)
         except BaseException as error:
             box[1] = error
-        done.release()
+        release()
 
     def make_stage():
         """What a program runs in, made in the template: a module, and all of a thread but the thread itself. Its stack is
@@ -90,13 +90,11 @@ extension PythonTemplate {
         sys.argv = ["program.py"]
         ACTIVE.clear()
         stack_size(32 << 20)
-        return go, done, box, module.__dict__, bottom, (go, box, done)
+        return (go.release, done.acquire, box, box.append, module.__dict__, bottom,
+                (go.acquire, box.pop, box, done.release))
 
-    def run(request, send, stage, tracing):
-        go, done, box, namespace, _, _ = stage
-        source = request["source"]
-        if source[:1] == "\ufeff":
-            source = source[1:]
+    def run(source, is_linked, bounds, send, stage, tracing):
+        go, wait, box, put, namespace, _, _ = stage
         SOURCES[PROGRAM] = (len(source), None, [*map(add_newline, source.split("\n"))], PROGRAM)
         try:
             code = compile(source + "\n", PROGRAM, "exec", dont_inherit=True)
@@ -107,20 +105,19 @@ extension PythonTemplate {
             send(b"E", "\x1f".join(fields))
             return 1
         tracer = flush = None
-        if request["trace"] is not None:
+        if bounds is not None:
             tracer, flush, take, arm, _ = tracing
-            arm(send, request["trace"])
-        if request["linked"]:
+            arm(send, bounds)
+        if is_linked:
             box[0] = make_service(4)
-        box.append((become_main, sys.settrace, tracer, code, namespace))
-        request.clear()
+        put((become_main, settrace, tracer, code, namespace))
         del stage, tracing
-        gc.enable()
-        go.release()
+        enable_collection()
+        go()
         if flush is None:
-            done.acquire()
+            wait()
         else:
-            while not done.acquire(True, 0.02):
+            while not wait(True, 0.02):
                 flush()
         status = 0
         fields = ["completed", "", "", "0"]
@@ -154,40 +151,39 @@ extension PythonTemplate {
         send(b"E", "\x1f".join(fields), "" if flush is None else take())
         return status
 
-    def start(control, stage, channel, tracing):
+    def start(ways, stage, channel, tracing):
         status = 70
+        answer, receive, detach = ways
         try:
             reseed(RANDOM)
             # The descriptors that come with the order take the lowest free places in their own order: 0, 1, 2, the channel,
             # the link if there is one, and the request.
             closerange(0, CONTROL)
-            start_thread(stage[4], stage[5])
+            start_thread(stage[5], stage[6])
             stack_size(2 << 20)
-            control.send(b"ready")
+            answer(b"ready")
             order = b"kill"
             while order == b"kill":  # it came when the run before was over already
-                order, ancillary, _, _ = control.recvmsg(64, ROOM, CLOSED_ON_EXECUTION)
+                order, ancillary, _, _ = receive(64, ROOM, CLOSED_ON_EXECUTION)
             if not order:
                 leave(0)
             write(BEGINS, order)
-            control.detach()
+            detach()
             closerange(CONTROL, 64)
-            request = load(read_all(len(ancillary[0][2]) // 4 - 1))
-            cpu_seconds, memory, file_bytes = request["limits"]
+            kind, key, cpu_seconds, memory, file_bytes, bounds, body = load(read_all(len(ancillary[0][2]) // 4 - 1))
             setrlimit(CPU_LIMIT, (cpu_seconds, cpu_seconds + 1))
             setrlimit(FILE_LIMIT, (file_bytes, file_bytes))
             setrlimit(MEMORY_LIMIT, (memory, memory))
             send, open_channel = channel
-            open_channel(request["key"])
-            if request["trace"] is None:
+            open_channel(key)
+            if bounds is None:
                 tracing[4]()
-            kind = request["kind"]
             if kind == "run":
-                status = run(request, send, stage, tracing)
+                status = run(body["source"], body["linked"], bounds, send, stage, tracing)
             elif kind == "judge":
-                status = judge(request, send)
+                status = judge(body, send)
             else:
-                status = prepare(request, send)
+                status = prepare(body, send)
         except MemoryError:
             status = 71
         finally:

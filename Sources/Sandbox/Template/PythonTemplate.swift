@@ -25,7 +25,7 @@ enum PythonTemplate {
   /// the call that never returns.
   static let launch =
     "["
-    + (first + [("<template>", "KEPT.append(fill_holes())")] + last + [("<template>", "start(*serve())")])
+    + (first + [("<template>", "KEPT.append(fill_holes())")] + last + [("<template>", "serve()")])
     .map { name, text in "('\(name)', \(pythonLiteral(text)))" }
     .joined(separator: ", ") + "]"
 

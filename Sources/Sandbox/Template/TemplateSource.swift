@@ -9,14 +9,21 @@ extension PythonTemplate {
     # What modules want done in a child is for threads, of which the template has none. The first call after a fork, in the
     # template's own child, does nothing; in forks of a program's own there is a second, and that does it.
     register_at_fork = os.register_at_fork
+    CHILD_HOOKS = []
     def register_for_later(after_in_child=None, **hooks):
         if after_in_child is not None:
-            from itertools import chain, repeat, starmap
-            hooks["after_in_child"] = chain((None,), starmap(after_in_child, repeat(()))).__next__
-        register_at_fork(**hooks)
+            CHILD_HOOKS.append(after_in_child)
+        if hooks:
+            register_at_fork(**hooks)
+    def run_child_hooks():
+        for hook in CHILD_HOOKS:
+            try:
+                hook()
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
     os.register_at_fork = register_for_later
-    import _random, _signal, _socket, _thread, ast, atexit, errno, functools, gc, io, json, linecache, marshal, operator, random
-    import resource, select, struct, threading, time, traceback, types
+    import _random, _signal, _socket, _thread, ast, atexit, errno, functools, gc, io, itertools, json, linecache, marshal
+    import operator, random, resource, select, struct, threading, time, traceback, types
     # Extension modules are native code, and no native code can be loaded once the template is ready: those that programs use
     # are loaded now. Modules in Python are loaded now where nearly every program needs them; the fewer pages, the faster the
     # fork.
@@ -33,6 +40,7 @@ extension PythonTemplate {
             pass
     del name
     os.register_at_fork = register_at_fork
+    register_at_fork(after_in_child=itertools.chain((None,), itertools.starmap(run_child_hooks, itertools.repeat(()))).__next__)
 
     # Names of their own for what each run calls: a look into a module costs a page for each object on the way.
     close, closerange, fork, kill, pidfd_open, read = os.close, os.closerange, os.fork, os.kill, os.pidfd_open, os.read
@@ -47,16 +55,18 @@ extension PythonTemplate {
     def fill_holes():
         """Takes up the free places that lie about in memory, for as long as the result is kept: what is allocated then lies
         together, and fewer pages are copied for a child."""
-        kept, overhead = [], bytes(0).__sizeof__()
+        kept, beyond, overhead = [_thread.allocate_lock() for _ in range(200)], [], bytes(0).__sizeof__()
         keep, size = kept.append, 90_000
         end = id(bytes(100_000))
         while size > 512:
             for _ in range(10_000):
                 block = bytes(size)
                 if id(block) >= end:
+                    beyond.append(block)
                     break
                 keep(block)
-            block, size = None, size * 7 // 8
+            size = size * 7 // 8 if size > 2_100 else size - 16
+        block = beyond = None
         # Smaller objects come from pools of 16 KiB; the first place of one is right behind its head.
         for size in range(512, 47, -16):
             for _ in range(20_000):

@@ -11,37 +11,42 @@ struct ChildRequest {
   private static let interpreterBytes = 192 << 20
 
   static func run(_ program: SandboxProgram, trace: TraceOptions?, limits: SandboxLimits) -> ChildRequest {
-    let options = trace.map { trace -> MarshalValue in
+    let bounds = trace.map { trace -> MarshalValue in
       let bounds = trace.clamped
       return .list(
         [bounds.events, bounds.bytes, bounds.depth, bounds.items, bounds.characters, bounds.milliseconds]
           .map { .integer($0) })
     }
+    // An editor's mark that the text is UTF-8 is no part of the program.
+    let scalars = program.source.unicodeScalars
+    let source = scalars.first == "\u{FEFF}" ? String(scalars.dropFirst()) : program.source
     return ChildRequest(
-      "run", limits,
-      [("source", .text(program.source)), ("linked", .truth(program.test != nil)), ("trace", options ?? .none)])
+      "run", limits, bounds: bounds ?? .none,
+      body: [("source", .text(source)), ("linked", .truth(program.test != nil))])
   }
 
   static func judge(_ program: SandboxProgram, limits: SandboxLimits) -> ChildRequest {
     ChildRequest(
-      "judge", limits,
-      [("source", .text(program.test ?? "")), ("setup", .text(program.testSetup)), ("trace", .none)])
+      "judge", limits, body: [("source", .text(program.test ?? "")), ("setup", .text(program.testSetup))])
   }
 
   static func prepare(_ kind: SandboxService, _ sources: [String], limits: SandboxLimits) -> ChildRequest {
-    ChildRequest(kind.rawValue, limits, [("sources", .list(sources.map { .text($0) })), ("trace", .none)])
+    ChildRequest(
+      "prepare", limits, body: [("kind", .text(kind.rawValue)), ("sources", .list(sources.map { .text($0) }))])
   }
 
-  private init(_ kind: String, _ limits: SandboxLimits, _ fields: [(String, MarshalValue)]) {
+  private init(
+    _ kind: String, _ limits: SandboxLimits, bounds: MarshalValue = .none, body: [(String, MarshalValue)]
+  ) {
     var generator = SystemRandomNumberGenerator()
     let words: [UInt64] = (0..<ChannelFrames.keyBytes / 8).map { _ in generator.next() }
     key = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) } }
-    let cpuSeconds = (limits.cpuMilliseconds + 999) / 1_000 + 1
-    let bounds = [cpuSeconds, limits.memoryBytes + Self.interpreterBytes, limits.fileBytes]
-    let all: [(String, MarshalValue)] =
-      [("kind", .text(kind)), ("key", .octets(key)), ("limits", .list(bounds.map { .integer($0) }))] + fields
+    let request = MarshalValue.list([
+      .text(kind), .octets(key), .integer((limits.cpuMilliseconds + 999) / 1_000 + 1),
+      .integer(limits.memoryBytes + Self.interpreterBytes), .integer(limits.fileBytes), bounds, .mapping(body),
+    ])
     var bytes: [UInt8] = []
-    MarshalValue.mapping(all).write(to: &bytes)
+    request.write(to: &bytes)
     self.bytes = bytes
   }
 }

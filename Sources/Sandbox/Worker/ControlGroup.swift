@@ -14,6 +14,8 @@ final class ControlGroup: Sendable {
 
   private let place: Place
   private let folders: [String]
+  /// The kernel's count of what it has ended for want of memory, read after each run.
+  private let memoryEvents: Descriptor?
 
   /// Where this process can make control groups; nil when nowhere.
   static let place: Place? = {
@@ -56,6 +58,12 @@ final class ControlGroup: Sendable {
       for made in folders { rmdir(made) }
       return nil
     }
+    let file =
+      switch place {
+      case .unified: "/memory.events"
+      case .separate: "/memory.oom_control"
+      }
+    memoryEvents = try? Descriptor.opening(folders[0] + file, flags: O_RDONLY)
   }
 
   deinit {
@@ -108,12 +116,10 @@ final class ControlGroup: Sendable {
 
   /// How often memory has run out so far.
   var memoryKills: Int {
-    let file: String
-    switch place {
-    case .unified: file = folders[0] + "/memory.events"
-    case .separate: file = folders[0] + "/memory.oom_control"
+    guard let memoryEvents else { return 0 }
+    let text = withUnsafeTemporaryAllocation(byteCount: 1_024, alignment: 1) { room in
+      String(decoding: room[..<max(pread(memoryEvents.number, room.baseAddress, room.count, 0), 0)], as: UTF8.self)
     }
-    guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { return 0 }
     for line in text.split(separator: "\n") {
       let words = line.split(separator: " ")
       if words.count == 2, words[0] == "oom_kill" { return Int(words[1]) ?? 0 }

@@ -60,7 +60,8 @@ final class SandboxLane {
     let link = judge == nil ? nil : try Descriptor.streams()
     var participants = [
       try Participant(
-        worker: runner, request: .run(program, trace: trace, limits: limits), standardInput: program.standardInput, limits: limits,
+        worker: runner, request: .run(program, trace: trace, limits: limits), standardInput: program.standardInput,
+        limits: limits,
         link: link?.0, mostChannelBytes: (trace?.clamped.bytes ?? 0) * 4 + (256 << 10))
     ]
     if let judge {
@@ -89,7 +90,8 @@ final class SandboxLane {
   ) throws -> [String?] {
     let bytes = sources.reduce(0) { $0 + $1.utf8.count }
     let participant = try Participant(
-      worker: try readyRunner(), request: .prepare(service, sources, limits: limits), standardInput: [], limits: limits, link: nil,
+      worker: try readyRunner(), request: .prepare(service, sources, limits: limits), standardInput: [], limits: limits,
+      link: nil,
       mostChannelBytes: bytes * 8 + sources.count * 64 + (256 << 10))
     let conversation = RunConversation(
       participants: [participant], deadline: Deadline(milliseconds: limits.wallMilliseconds), token: job.token)
