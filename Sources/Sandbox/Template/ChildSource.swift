@@ -59,7 +59,7 @@ extension PythonTemplate {
         except Exception:
             pass
 
-    def begin(wait, take, box, release):
+    def begin(wait, take, box, done):
         # This frame lies under the program's own: it must hold nothing that a program could use.
         wait()
         become_main, settrace, tracer, code, namespace = take()
@@ -73,7 +73,7 @@ extension PythonTemplate {
                 box[0](namespace)
         except BaseException as error:
             box[1] = error
-        release()
+        done.release()
 
     def make_stage():
         """What a program runs in, made in the template: a module, and all of a thread but the thread itself. Its stack is
@@ -91,7 +91,7 @@ extension PythonTemplate {
         ACTIVE.clear()
         stack_size(32 << 20)
         return (go.release, done.acquire, box, box.append, module.__dict__, bottom,
-                (go.acquire, box.pop, box, done.release))
+                (go.acquire, box.pop, box, done))
 
     def run(source, is_linked, bounds, send, stage, tracing):
         go, wait, box, put, namespace, _, _ = stage
