@@ -155,7 +155,12 @@ enum BudgetBook {
   private static func moneyFindings<Ledger: CounterLedger>(
     _ claim: Claim, model: String, _ tokens: Usage, _ plan: AccountPlan, _ places: Ledger.Places, _ ledger: inout Ledger
   ) -> (cost: Money, findings: [BudgetFinding], actions: [Budget.Action]) {
-    let cost = plan.policy.upperBound(of: model, tokens, claim.resolve)
+    var cost = plan.policy.upperBound(of: model, tokens, claim.resolve)
+    if model == claim.request.model {
+      for other in claim.request.alternatives {
+        cost = max(cost, plan.policy.upperBound(of: other, tokens, claim.resolve))
+      }
+    }
     // What costs nothing is never too dear, so a spent budget still allows the node's own models.
     guard cost > .zero else { return (cost, [], []) }
     var findings: [BudgetFinding] = []

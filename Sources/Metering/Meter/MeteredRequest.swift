@@ -8,6 +8,8 @@ package struct MeteredRequest: Sendable {
   package var account: Account
   /// The model by the name that was asked for.
   package var model: String
+  /// Models that may answer in its place: what the dearest of all of them may cost is set aside.
+  package var alternatives: [String] = []
   /// Tokens of the prompt, estimated.
   package var promptTokens: Int
   /// The most tokens of answer; nil takes ``MeteringPolicy/outputTokens``.

@@ -123,13 +123,14 @@ struct NodeMeter: RequestMeter {
       request, allowed: work.principal.models, embedding: embedding, remaining: metering.meter.remaining(of: account))
   }
 
-  /// Where the budget does not allow the model that routing chose, takes the next that is cheaper.
+  /// Where the budget does not allow what routing chose, does without its dearer fallbacks, and then takes the next model that
+  /// is cheaper.
   ///
   /// - Returns: false where there is nothing to decide anew.
   private func rerouted(_ route: inout RouteTicket?, after decision: MeteringDecision) -> Bool {
-    guard var ticket = route, case .refused(let refusal) = decision, !refusal.isRate, ticket.cheaperThanChosen() else {
-      return false
-    }
+    guard var ticket = route, case .refused(let refusal) = decision, !refusal.isRate,
+      ticket.leavesDearer() || ticket.cheaperThanChosen()
+    else { return false }
     route = ticket
     return true
   }
@@ -147,6 +148,8 @@ struct NodeMeter: RequestMeter {
         metered.promptTokens = 0
         metered.outputTokens = 0
         metered.requests = 0
+      } else {
+        metered.alternatives = route.fallbacks.filter { !routing.isVirtual($0) }
       }
     }
     return metered

@@ -21,8 +21,8 @@ struct CandidateSource: Sendable {
     return await provider.models().compactMap { model in
       let settings = configuration.models[model.name] ?? RoutingConfiguration.Model()
       let isVirtual = isVirtual(model.name)
-      // Encoders make embeddings and write nothing.
-      let isEncoder = model.architecture?.contains("bert") ?? false
+      // Encoders make embeddings and write nothing. Of an upstream's model nothing is known but the name.
+      let isEncoder = model.architecture?.contains("bert") ?? model.name.lowercased().contains("embed")
       // Programs are written for who asks for them by name.
       let writesCode = CodeProvider.inner(of: model.name) != nil
       guard settings.isOffered ?? !(isVirtual || isEncoder || writesCode) else { return nil }

@@ -43,6 +43,12 @@ extension NodeRouting {
       if let model = plan.arm, decision.candidates.contains(where: { $0.name == model && $0.excluded == nil }) {
         decision.chosen = model
         decision.basis = .experiment
+      } else if case .canary(let name, .canary)? = plan.side, let model = plan.arm,
+        decision.candidates.contains(where: { $0.name == model && $0.excluded == .health(.down) }),
+        decision.candidates.contains(where: { $0.name == decision.chosen && $0.excluded == nil })
+      {
+        // What is not asked because it keeps failing would have failed again.
+        state.canaries[name]?.observe(.canary, succeeded: false, latency: 0)
       }
     } catch {
       throw GenerationError(kind(of: error), sentence(error))

@@ -22,6 +22,7 @@ struct RouteTicket: Sendable {
   var decision: RouteDecision
   var arm: Arm?
   private var tried: Set<String> = []
+  private var allowsDearer = true
 
   init(
     id: String, request: GenerationRequest, decision: RouteDecision, features: PromptFeatures, arm: Arm?,
@@ -39,12 +40,20 @@ struct RouteTicket: Sendable {
   /// The model that was chosen.
   var model: String { decision.chosen }
 
-  /// The models that answer where the chosen one cannot, in order. Under a budget they are no dearer than it: more has not
-  /// been set aside.
+  /// The models that answer where the chosen one cannot, in order: what fits the budget.
   var fallbacks: [String] {
     let ranking = decision.ranking
-    let limit = remaining == nil ? Int.max : ranking.first?.costMicros ?? 0
+    let limit = allowsDearer ? Int.max : ranking.first?.costMicros ?? 0
     return Array(ranking.dropFirst().filter { $0.costMicros <= limit }.map(\.name).prefix(3))
+  }
+
+  /// Does without the fallbacks that are dearer than what was chosen, so that no more has to be set aside.
+  ///
+  /// - Returns: false where there is none.
+  mutating func leavesDearer() -> Bool {
+    let before = fallbacks
+    allowsDearer = false
+    return fallbacks != before
   }
 
   /// Chooses again, the best of those that are cheaper than what was chosen.

@@ -107,6 +107,22 @@ import Testing
     }
   }
 
+  /// What the dearest that may help out costs is set aside; where that is too much, what is no dearer helps out.
+  @Test(arguments: [("1", 200, "strong"), ("0.0003", 503, nil)] as [(String, Int, String?)])
+  func aDearerModelHelpsOutWhereTheBudgetPaysForIt(limit: String, status: Int, model: String?) async throws {
+    let script: ScriptedProvider.Script = { (request, continuation) async throws(GenerationError) in
+      if request.model == "weak" { throw GenerationError(.unavailable, "The engine is down.") }
+      try await ScriptedProvider.echo(request, continuation)
+    }
+    let yaml = Self.yaml + "budgets:\n  - { for: key, per: day, limit: \(limit) }\n"
+    try await AccountNode.with(yaml, script: script) { node async throws in
+      let answer = try await node.chat("one two", model: "auto:cheap")
+      #expect(answer.status == status && answer.json["model"]?.string == model, "\(answer.body)")
+      #expect(try await node.events().map(\.model) == [model ?? "weak"])
+      #expect(node.metering.meter.openCount == 0)
+    }
+  }
+
   @Test func aStreamThatBreaksAfterItsFirstEventKeepsItsModel() async throws {
     let script: ScriptedProvider.Script = { (request, continuation) async throws(GenerationError) in
       continuation.yield(.text(TextPiece("word ")))
