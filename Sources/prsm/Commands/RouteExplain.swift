@@ -7,21 +7,23 @@ import Routing
 struct RouteExplain: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "explain",
-    abstract: "Say which model would answer a prompt, and why.",
+    abstract: "Say which model would answer a prompt, or did, and why.",
     discussion: """
       Asks the node about the models that it has. Without a node, or with --predictor, it is about the models that a \
-      predictor knows. Nothing is sent to any model.
+      predictor knows. Nothing is sent to any model. The identifier of a route (as in the header x-prsm-route) or of a \
+      request (x-request-id: req_…) in the place of a prompt shows what was chosen then, and what became of it.
 
       EXAMPLES
         prsm route explain 'What is 2 + 2?'
         prsm route explain 'What is 2 + 2?' --policy auto:cheap --json
+        prsm route explain route-k3v9x2-17
         prsm route explain 'What is 2 + 2?' --predictor predictor.prsm --policy auto:30% --price strong=10/30
       """)
 
   /// What `prsm route train` writes where it is told no other name.
   private static let usualPredictor = "predictor.prsm"
 
-  @Argument(help: "The prompt.")
+  @Argument(help: "The prompt, or the identifier of a route or request.")
   var prompt: String
 
   @Option(help: "What `prsm route train` kept; asks no node.")
@@ -42,6 +44,7 @@ struct RouteExplain: AsyncParsableCommand {
 
   func run() async throws {
     if let predictor { return try explain(predictor) }
+    if isIdentifier { return try await recall() }
     let configuration = try Configuration.load(path: node.config, flags: node.flags)
     switch try await NodeLocator(options: node, dataDir: configuration.dataDir).locate() {
     case .node(let client): try await ask(client)
@@ -52,6 +55,42 @@ struct RouteExplain: AsyncParsableCommand {
         )
       }
       try explain(Self.usualPredictor)
+    }
+  }
+
+  /// Whether it is no prompt but what the node calls a route or a request: one word that begins as these do.
+  private var isIdentifier: Bool {
+    (prompt.hasPrefix("route-") || prompt.hasPrefix("req_")) && !prompt.contains { $0.isWhitespace }
+  }
+
+  /// Shows a choice that was made.
+  private func recall() async throws {
+    let configuration = try Configuration.load(path: node.config, flags: node.flags)
+    guard case .node(let client) = try await NodeLocator(options: node, dataDir: configuration.dataDir).locate() else {
+      throw CommandFailure.unavailable(
+        "routes are remembered by a running node, and none answers; start one with `prsm serve`, or name it with --api")
+    }
+    let name = prompt.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(["-", "_", "."])) ?? prompt
+    let route: JSONValue
+    do throws(PRSMClientError) {
+      route = try await client.call("GET", "/v1/prsm/routes/\(name)")
+    } catch {
+      throw error.kind == .notFound
+        ? CommandFailure.usage(
+          "\(error.message) `prsm route explain` takes what the header x-prsm-route gives as `id`, or the request's x-request-id."
+        )
+        : CommandFailure(error)
+    }
+    guard !output.isJSON else { return Output.line(route.text) }
+    for line in route["explanation"]?.array ?? [] { Output.line(line.string ?? "") }
+    for failure in route["failed"]?.array ?? [] {
+      Output.line("\(failure["model"]?.string ?? "") failed: \(failure["reason"]?.string ?? "")")
+    }
+    if let refusal = route["refusal"]?.string { Output.line("refused: \(refusal)") }
+    if let outcome = route["outcome"], !outcome.isNull {
+      Output.line(
+        "\(outcome["outcome"]?.string ?? "") by \(outcome["model"]?.string ?? "no model") in \(Int(outcome["latency_ms"]?.double ?? 0)) ms, cost \(outcome["cost"]?.string ?? "0")"
+      )
     }
   }
 
