@@ -17,8 +17,8 @@ extension PythonTemplate {
 
     def read_all(descriptor):
         part = data = read(descriptor, 1 << 13)
-        while len(part) == 1 << 13:
-            part = read(descriptor, 1 << 13)
+        while len(part) >= 1 << 13:
+            part = read(descriptor, 1 << 20)
             data += part
         close(descriptor)
         return data
