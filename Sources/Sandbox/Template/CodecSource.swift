@@ -18,7 +18,7 @@ extension PythonTemplate {
     NAMES_OF_ERRORS = {id(kind): name for name, kind in vars(__import__("builtins")).items()
                        if isinstance(kind, type) and issubclass(kind, BaseException)}
 
-    def make_encoder(keep):
+    def make_encoder(keep, refused=lambda kind, message: kind(message)):
         """Writes values as data. `keep` names what is not of one of the exact types of data; where it gives None, the data in
         it is taken."""
         from collections import Counter, OrderedDict, defaultdict, deque
@@ -67,7 +67,7 @@ extension PythonTemplate {
             if kind is int:
                 return value if -(1 << 60) < value < (1 << 60) else ["I", "%x" % value]
             if level > 60:
-                raise ValueError("nested more than 60 deep")
+                raise refused(ValueError, "nested more than 60 deep")
             write = form(kind)
             if write is not None:
                 return write(value, level + 1)

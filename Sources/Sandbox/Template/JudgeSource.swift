@@ -6,9 +6,9 @@ extension PythonTemplate {
     class ProgramFailure(Exception):
         """Marks an exception that the program raised."""
 
-    def make_remote(link, namespace):
+    def make_remote(link, namespace, expects_stop):
         """The link's end at the judge: what reads names, and what went wrong."""
-        counter, broken, callables, given = [0], [], [], {}
+        counter, broken, callables, given, refusals = [0], [], [], {}, []
         own_streams = {"stdout": sys.stdout, "stderr": sys.stderr}
         unreadable = ("raised", "exception", "ProtocolError", "the program sent what is no answer", "0")
         def other(tag, *rest):
@@ -19,6 +19,10 @@ extension PythonTemplate {
             raise ValueError("unknown tag %r" % (tag,))
         decode = make_decoder(other)
         data = int, float, complex, str, bytes, bytearray, tuple, list, dict, set, frozenset
+        def refused(kind, message):
+            """An error that is the judge's own, of which the program knows nothing: it is not what a test may expect."""
+            refusals.append(message)
+            return kind(message)
         def keep(value, level):
             named = name_thing(value)
             if named is not None or isinstance(value, data):
@@ -26,8 +30,8 @@ extension PythonTemplate {
             if callable(value):
                 callables.append(value)
                 return ["k", len(callables) - 1]
-            raise TypeError("a value of type %s cannot be handed to the program" % type(value).__name__)
-        encode, _ = make_encoder(keep)
+            raise refused(TypeError, "a value of type %s cannot be handed to the program" % type(value).__name__)
+        encode, _ = make_encoder(keep, refused)
         def learn(news):
             for description in news:
                 define(*description)
@@ -54,9 +58,14 @@ extension PythonTemplate {
         def ask(operation, target, arguments=(), named={}):
             counter[0] += 1
             number = counter[0]
-            write_link(link, [number, operation, encode(target), [encode(argument) for argument in arguments],
-                              {key: encode(argument) for key, argument in named.items()},
-                              [name for name in own_streams if getattr(sys, name) is not own_streams[name]]])
+            request = [number, operation, encode(target), [encode(argument) for argument in arguments],
+                       {key: encode(argument) for key, argument in named.items()},
+                       [name for name in own_streams if getattr(sys, name) is not own_streams[name]]]
+            try:
+                write_link(link, request)
+            except LinkClosed:
+                broken.append(("gone", "", "", "0"))
+                raise
             for _ in range(1000000):
                 try:
                     answer = read_link(link)
@@ -93,6 +102,10 @@ extension PythonTemplate {
         plain_errors = {}
         def exception(answer):
             kind, name, message, line = [str(part) for part in answer[2:6]]
+            if kind == "unwritten":
+                refusals.append(message)
+            if kind not in ("exception", "memory", "disk", "file", "exit"):
+                kind = "exception"
             try:
                 error = decode(answer[6])
             except TypeError:
@@ -105,22 +118,30 @@ extension PythonTemplate {
                     plain_errors[base] = type(base.__name__, (base,), {})
                 error = plain_errors[base].__new__(plain_errors[base])
                 error.args = (message,)
+            if isinstance(error, (StopIteration, StopAsyncIteration, GeneratorExit)) and not expects_stop:
+                # It would end whatever the test has around the call, a `map` as well, without a word.
+                error = RuntimeError("%s: %s" % (name, message))
             reports[id(error)] = (error, [kind, name, message, line])
             return error
         reports = {}
         def report(error):
             return reports.get(id(error), (None, None))[1]
-        define, thing, class_handed, name_thing, trust, overruled = make_mirrors(ask)
-        def receive(wanted, bound, modules, imported):
+        define, thing, class_handed, name_thing, trust, overruled = make_mirrors(ask, refused)
+        def receive(wanted, bound, modules, imported, first_bound):
             """Asks for the names that the test reads, and puts them into its namespace; what it imports from a module that this
             machine does not have is the program's as well."""
             library = getattr(sys, "stdlib_module_names", sys.modules)
             missing = missing_modules(imported)
+            unbound = wanted - bound - {"capsys", "pytest"}
+            wanted = wanted - first_bound - {"capsys", "pytest"}
             write_link(link, sorted(wanted.union(*missing.values())))
             names, news = read_link(link)
             learn(news)
             offered = {}
+            asked = wanted.union(*missing.values())
             for name, kind, detail in names:
+                if name not in asked:
+                    continue
                 if kind == "value":
                     value = decode(detail)
                 elif detail.split(".")[0] in library:
@@ -134,8 +155,8 @@ extension PythonTemplate {
                     if kind == "value" and name not in bound:
                         given[name] = value
             trust(offered)
-            offer_modules(missing, offered)
-        return receive, report, overruled, broken
+            offer_modules(missing, offered, unbound, bound)
+        return receive, report, overruled, broken, refusals
 
     def names_read(source):
         """The names of a test that a program may supply, those that the test binds itself, those that it uses as modules of the
@@ -149,6 +170,7 @@ extension PythonTemplate {
         bound = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
         bound.update([node.arg for node in nodes if isinstance(node, ast.arg)])
         bound.update([node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))])
+        bound.update([node.name for node in nodes if isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name])
         imported, aliases = {}, {}
         for node in nodes:
             if isinstance(node, ast.Import):
@@ -162,26 +184,79 @@ extension PythonTemplate {
                 if node.level == 0 and node.module and node.module.split(".")[0] not in library:
                     imported.setdefault(node.module, set()).update([part.name for part in node.names])
         names = {name for name in read if not hasattr(builtins, name)}
-        if not names - bound:
+        tested = {name for name in imported if name.split(".")[0] not in WELL_KNOWN and name != "pytest"}
+        if not names - bound and not tested:
             names.update([node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)])
         attributes = [node for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
         for node in attributes:
             for name in aliases.get(node.value.id, ()):
                 imported[name].add(node.attr)
-        return names, bound, {node.value.id for node in attributes if node.value.id in library}, imported
+        return names, bound, {node.value.id for node in attributes if node.value.id in library}, imported, first_bound(source)
+
+    def first_bound(source):
+        """The names that a test binds at its top level before it reads them anywhere: those are its own. Imports do not count."""
+        read, own = set(), set()
+        def store(name):
+            if name and name not in read:
+                own.add(name)
+        def visit(node):
+            if isinstance(node, ast.Name):
+                if isinstance(node.ctx, ast.Load):
+                    read.add(node.id)
+                else:
+                    store(node.id)
+            elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp,
+                                   ast.DictComp, ast.GeneratorExp)):
+                read.update([part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)])
+                store(getattr(node, "name", None))
+            elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr)):
+                if node.value is not None:
+                    visit(node.value)
+                    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+                        read.add(node.target.id)
+                    for target in targets:
+                        visit(target)
+            elif isinstance(node, (ast.For, ast.AsyncFor)):
+                for part in (node.iter, node.target, *node.body, *node.orelse):
+                    visit(part)
+            else:
+                if isinstance(node, (ast.MatchAs, ast.MatchStar)):
+                    store(node.name)
+                for part in ast.iter_child_nodes(node):
+                    if isinstance(part, ast.ExceptHandler):
+                        if part.type is not None:
+                            visit(part.type)
+                        store(part.name)
+                        for inner in part.body:
+                            visit(inner)
+                    else:
+                        visit(part)
+        visit(ast.parse(source))
+        return own
 
     def missing_modules(imported):
-        if imported.pop("pytest", None) is not None:
-            sys.modules["pytest"] = make_pytest()
+        imported.pop("pytest", None)
         if not imported:
             return {}
         import importlib.util
         return {name: parts for name, parts in imported.items() if importlib.util.find_spec(name.split(".")[0]) is None}
 
-    def offer_modules(missing, offered):
-        """A test may import what it tests: a module that this machine does not have is the program."""
+    WELL_KNOWN = frozenset("attr attrs bs4 dateutil faker flask freezegun hypothesis matplotlib mock networkx nose numpy pandas "
+                           "parameterized PIL pydantic pytz requests scipy six sklearn sympy tensorflow torch yaml".split())
+
+    def offer_modules(missing, offered, unbound, bound):
+        """A test may import what it tests: a module that this machine does not have is the program, unless the test knows the
+        program by names that it does not import, or the module is a library that everyone knows."""
+        import builtins
+        of_test = {name for name in unbound if name in offered}
+        library = getattr(sys, "stdlib_module_names", sys.modules)
+        every = {name for name in of_test if not hasattr(builtins, name) and name not in library}
         for name, parts in missing.items():
-            own = {part: offered[part] for part in (offered if "*" in parts else parts) if part in offered}
+            starred = "*" in parts
+            if name.split(".")[0] in WELL_KNOWN or of_test and not starred:
+                continue
+            own = {part: offered[part] for part in (every if starred else parts) if part in offered}
             if own:
                 module = types.ModuleType(name)
                 module.__dict__.update(own)
@@ -200,18 +275,26 @@ extension PythonTemplate {
         namespace["__builtins__"] = __builtins__
         sys.modules["__main__"] = module
         def verdict(*fields):
-            send(b"V", "\x1f".join(fields))
+            # What the program says is shown: nothing in it may steer a terminal, or look like the next field.
+            clean = ["".join([sign if sign >= " " and not "\x7f" <= sign <= "\x9f" or sign in "\n\t" else "\ufffd"
+                              for sign in field]) for field in fields]
+            send(b"V", "\x1f".join(clean))
             return 0
         try:
-            code = compile(request["source"] + "\n", "<program>", "exec", dont_inherit=True)
-            setup = compile(request["setup"] + "\n", "<setup>", "exec", dont_inherit=True)
+            compile(request["source"] + "\n", "<program>", "exec", dont_inherit=True)
+            code = compile_noting(request["source"] + "\n", "<program>")
+            setup = compile_noting(request["setup"] + "\n", "<setup>")
         except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
             fields = describe(error)
             return verdict("broken", *fields[1:])
         if not ast.parse(request["source"]).body:
             return verdict("broken", "ValueError", "the test asks nothing", "0")
-        receive, report, overruled, broken = make_remote(link, namespace)
-        asked = names_read(request["setup"] + "\n" + request["source"])
+        whole = request["setup"] + "\n" + request["source"]
+        receive, report, overruled, broken, refusals = make_remote(link, namespace, "StopIteration" in whole)
+        asked = names_read(whole)
+        slips = namespace[SLIPS] = Slips()
+        own_pytest = sys.modules["pytest"] = make_pytest(slips)
+        run_case = watch_unittest(slips, namespace) if "unittest" in whole else None
         try:
             receive(*asked)
         except LinkClosed:
@@ -225,12 +308,18 @@ extension PythonTemplate {
             except ImportError:
                 pass
         try:
-            if "capsys" in asked[0] and "capsys" not in namespace:
-                namespace["capsys"] = make_pytest().capture()
+            if "capsys" in whole:
+                namespace["capsys"] = own_pytest.capture()
+            namespace["pytest"] = own_pytest
             exec(setup, namespace)
             exec(code, namespace)
+            run_uncalled(request["source"], namespace, run_case)
             if broken:
                 return verdict(*broken[0])
+            if slips.found:
+                message, line = slips.found[0]
+                return verdict("failed", "AssertionError", message or "an assertion was false, and its error was swallowed",
+                               str(line))
         except LinkClosed:
             return verdict("gone", "", "", "0")
         except ProgramFailure as failure:
@@ -249,6 +338,8 @@ extension PythonTemplate {
             if isinstance(error, (NameError, ImportError, SystemExit)):
                 return verdict("broken", *fields[1:])
             return verdict("raised", *fields)
+        if refusals:
+            return verdict("broken", "TypeError", "it rests on what cannot be judged: " + plain(refusals[0]), "0")
         return verdict("passed", "", "", "0")
     """#
 }

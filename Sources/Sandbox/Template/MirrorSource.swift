@@ -11,7 +11,7 @@ extension PythonTemplate {
         memoryview, property, type(iter([])), type(iter({})), type(iter(())), type(iter("")))}
     CHANGEABLE_BASES = ("list", "dict", "set", "bytearray", "deque")
 
-    def make_mirrors(ask):
+    def make_mirrors(ask, refused):
         import builtins
         things, numbers, classes, overruled, comparing = {}, {}, {}, [], set()
         # Classes that the test knows by name, what it has made of them, and what came of its data meeting an object.
@@ -34,7 +34,7 @@ extension PythonTemplate {
         class Kind(type):
             """Mirrors of classes."""
             def __new__(meta, name, bases, namespace, **named):
-                raise TypeError("a test cannot derive a class from one of the program's")
+                raise refused(TypeError, "a test cannot derive a class from one of the program's")
             def __call__(cls, *arguments, **named):
                 result = ask("call", cls, arguments, named)
                 if is_thing(result) and cls in trusted:
@@ -59,7 +59,9 @@ extension PythonTemplate {
             def __bool__(cls):
                 return True
             def __contains__(cls, item):
-                return ask("clscontains", cls, (item,)) is True
+                if is_thing(item):
+                    return ask("clscontains", cls, (item,)) is True
+                return any([found is item or found == item for found in cls])
             def __getitem__(cls, key):
                 return ask("clsgetitem", cls, (key,))
             def __eq__(cls, another):
@@ -122,7 +124,7 @@ extension PythonTemplate {
             if is_thing(item) or trusts(self):
                 return ask("contains", self, (item,)) is True
             if not any(["__iter__" in vars(step) for step in type(self).__mro__]):
-                raise TypeError("a test's data is not handed to an object that the program has returned")
+                raise refused(TypeError, "a test's data is not handed to an object that the program has returned")
             return any([found is item or found == item for found in self])
         def data(self):
             return ask("data", self)
@@ -147,13 +149,14 @@ extension PythonTemplate {
                 is_tainted = id(self) in tainted
                 if name in unary:
                     if is_tainted and name in telling:
-                        raise TypeError("what an object makes of a test's data tells nothing of the object")
+                        raise refused(TypeError, "what an object makes of a test's data tells nothing of the object")
                 elif is_thing(arguments[0]):
                     is_tainted = is_tainted or id(arguments[0]) in tainted
                 elif by_data is not None:
                     return by_data(self, *arguments)
                 elif name in compares:
                     if not trusts(self):
+                        refused(TypeError, "an object that a function has returned is not compared with a test's data")
                         return NotImplemented
                 elif name not in harmless:
                     is_tainted = True
@@ -162,7 +165,7 @@ extension PythonTemplate {
                     if not is_thing(result):
                         if name in ("str", "repr", "setitem", "delitem"):
                             return result
-                        raise TypeError("a test's data is not handed to an object that makes other data of it")
+                        raise refused(TypeError, "a test's data is not handed to an object that makes other data of it")
                     tainted.add(id(result))
                 elif id(self) in made_here and is_thing(result):
                     made_here.add(id(result))
@@ -177,12 +180,16 @@ extension PythonTemplate {
         def snapshot(name, own):
             def perform(self, *arguments):
                 if id(self) in tainted:
-                    raise TypeError("what an object makes of a test's data tells nothing of the object")
+                    raise refused(TypeError, "what an object makes of a test's data tells nothing of the object")
                 content = data(self)
                 if not isinstance(content, own):
                     raise TypeError("the program sent no %s" % own.__name__)
                 return getattr(content, name)(*[data(item) if is_viewed(item) else item for item in arguments])
             return perform
+
+        def counted(perform, plain):
+            """What there is in an object that a function has returned goes by the data in it, not by what it says."""
+            return lambda self: perform(self) if trusts(self) else plain(self)
 
         def define(number, name, module, base, operations, has_equal, hashing, fields, compared, asks, bases):
             namespace = {"__slots__": (), "__module__": module or "__main__", "__doc__": documentation}
@@ -223,7 +230,11 @@ extension PythonTemplate {
                         by_data = getattr(real, "__%s__" % special, None)
                     elif own is not None:
                         by_data = snapshot("__%s__" % special, own) if hasattr(own, "__%s__" % special) else None
-                    namespace["__%s__" % special] = special_forms.get(special) or operation(special, by_data)
+                    perform = special_forms.get(special) or operation(special, by_data)
+                    plain = getattr(real or own, "__%s__" % special, None) if special in ("len", "iter", "reversed") else None
+                    if plain is not None:
+                        perform = counted(perform, plain if own is None else snapshot("__%s__" % special, own))
+                    namespace["__%s__" % special] = perform
             if "next" in operations:
                 namespace["__iter__"] = lambda self: self
             namespace.update(__getattr__=get, __setattr__=put, __delattr__=remove)

@@ -4,7 +4,7 @@ extension PythonTemplate {
     # What tests written for pytest ask of it most often: `raises`, `approx`, `fail`, `capsys`, and `mark`, of which `parametrize`
     # calls the test for each of its cases and everything else changes nothing. Pytest itself runs tests in its own way, which is
     # not ours.
-    def make_pytest():
+    def make_pytest(slips):
         import math, re
         class Raised:
             value = type = None
@@ -16,7 +16,7 @@ extension PythonTemplate {
             def __enter__(self):
                 return self.raised
             def __exit__(self, kind, error, trace):
-                assert kind is not None, "nothing was raised"
+                assert kind is not None or slips.note("nothing was raised", 0), "nothing was raised"
                 if not issubclass(kind, self.expected):
                     return False
                 self.raised.value, self.raised.type = error, kind
@@ -73,6 +73,7 @@ extension PythonTemplate {
             def __init__(self, *values, **named):
                 self.values = values if len(values) > 1 else values[0]
         def fail(reason=""):
+            slips.note(str(reason), 0)
             raise AssertionError(reason)
         class Captured:
             """What `capsys` is: what was printed since it was last asked."""

@@ -6,7 +6,7 @@ enum PythonTemplate {
   private static let first = [
     (
       "<template>",
-      [loading, ending, codec, servicing, mirroring, pytest, judging, preparing].joined(separator: "\n")
+      [loading, ending, codec, servicing, mirroring, pytest, asserting, judging, preparing].joined(separator: "\n")
     )
   ]
 

@@ -89,7 +89,10 @@ extension PythonTemplate {
                 return ["h", number_of(value), reference(kind), plain_data(value, kind, level)]
             except ValueError:
                 return None
-        encode, plain_data = make_encoder(keep)
+        class Unwritten(ValueError):
+            """A value that cannot be written down: not what the program says."""
+        Unwritten.__name__ = "ValueError"
+        encode, plain_data = make_encoder(keep, lambda kind, message: Unwritten(message))
         def other(tag, *rest):
             if tag == "h":
                 return kept[rest[0]]
@@ -251,6 +254,8 @@ extension PythonTemplate {
                 raise
             except BaseException as error:
                 answer = [number, "x", *describe(error)]
+                if type(error) is Unwritten:
+                    answer[2] = "unwritten"
                 try:
                     error.__traceback__ = None
                     answer.append(encode(error))
@@ -261,7 +266,7 @@ extension PythonTemplate {
             try:
                 write_link(link, answer + [texts, changes(), news()])
             except (ValueError, RecursionError) as error:
-                write_link(link, [number, "x", "exception", "ValueError", str(error), "0", None, {}, {}, news()])
+                write_link(link, [number, "x", "unwritten", "ValueError", str(error), "0", None, {}, {}, news()])
         def serve(namespace):
             nonlocal space
             space = namespace

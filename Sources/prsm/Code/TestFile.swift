@@ -7,9 +7,12 @@ enum TestFile {
   static func read(_ text: String) -> (tests: [String], setup: String) {
     var tests: [String] = []
     var setup: [String] = []
-    for statement in statements(in: text) {
+    let all = statements(in: text)
+    for (place, statement) in all.enumerated() {
       if let call = testCall(of: statement) {
         tests.append(statement + "\n" + call)
+      } else if let name = testName(of: statement), !isNamed(name, in: all, besides: place) {
+        tests.append(statement)
       } else if isSetup(statement) {
         setup.append(statement)
       } else {
@@ -54,6 +57,17 @@ enum TestFile {
     }
     guard let found = statement.prefixMatch(of: #/def\s+(test\w*)\s*\(\s*(capsys)?\s*\)/#)?.output else { return nil }
     return "\(found.1)(\(found.2 ?? ""))"
+  }
+
+  /// The name of a class of tests, or of a test function with fixtures, which the judge runs or refuses.
+  private static func testName(of statement: String) -> Substring? {
+    statement.firstMatch(of: #/(?:^|\n)class\s+(Test\w*)/#)?.output.1
+      ?? statement.firstMatch(of: #/(?:^|\n)class\s+(\w+)\s*\([^)\n]*TestCase/#)?.output.1
+      ?? statement.firstMatch(of: #/(?:^|\n)(?:async\s+)?def\s+(test_\w*)/#)?.output.1
+  }
+
+  private static func isNamed(_ name: Substring, in statements: [String], besides place: Int) -> Bool {
+    statements.enumerated().contains { $0.offset != place && $0.element.contains(name) }
   }
 
   private static func isSetup(_ statement: String) -> Bool {
