@@ -300,4 +300,62 @@ struct AssertionTests {
   func `right programs still pass`(judged: JudgedCase) async throws {
     #expect(try await judged.outcome() == .passed)
   }
+
+  @Test(
+    arguments: JudgedCase.read(
+      #"""
+      # program
+      def gen(x): return "[g for g in (1,)] and 3"
+      # test
+      assert eval(gen(1)) == 3
+      # program
+      def gen(x): return "__import__('sys')._getframe() and 3"
+      # test
+      assert eval(gen(1)) == 3
+      # program
+      import pickle
+      class R:
+        def __reduce__(self): return eval, ('[1]',)
+      def dump(x): return pickle.dumps(R())
+      # test
+      import pickle
+      assert pickle.loads(dump([1])) == [1]
+      # program
+      def gen(x): return "want"
+      # test
+      want = 5
+      assert eval(gen(1)) == want
+      """#))
+  func `no text of a program is run in the judge`(judged: JudgedCase) async throws {
+    let outcome = try await judged.outcome()
+    #expect(outcome != .passed)
+    #expect(outcome != .completed)
+  }
+
+  @Test(
+    arguments: JudgedCase.read(
+      #"""
+      # program
+      class P:
+        def __init__(self, x): self.x = x
+        def __repr__(self): return 'P(%r)' % (self.x,)
+        def __eq__(self, o): return self.x == o.x
+      def f(): return '1 + 2 * 3'
+      def g(): return '[1, {"a": (2, -3.5)}, None]'
+      # test
+      p = P([3, 'a'])
+      assert eval(repr(p)) == p
+      assert eval(f()) == 7 and eval(g()) == [1, {'a': (2, -3.5)}, None]
+      assert eval('x + 1', {'x': 2}) == 3
+      # program
+      import pickle
+      def dump(x): return pickle.dumps(x)
+      # test
+      import pickle, datetime
+      assert pickle.loads(dump([1, {2}])) == [1, {2}]
+      assert pickle.loads(dump(datetime.date(2020, 1, 1))) == datetime.date(2020, 1, 1)
+      """#))
+  func `text that is data may be evaluated`(judged: JudgedCase) async throws {
+    #expect(try await judged.outcome() == .passed)
+  }
 }

@@ -132,6 +132,46 @@ extension PythonTemplate {
         unittest.main = main
         return run
 
+    PLAIN_NODES = (ast.Expression, ast.Constant, ast.Name, ast.Load, ast.Call, ast.keyword, ast.List, ast.Tuple, ast.Set, ast.Dict,
+                   ast.UnaryOp, ast.BinOp, ast.BoolOp, ast.Compare, ast.unaryop, ast.operator, ast.boolop, ast.cmpop, ast.Attribute)
+    PLAIN_MODULES = "datetime", "decimal", "fractions", "collections"
+
+    def guard_evaluation(whole, namespace, is_mirror):
+        """Text that may come from the program is evaluated only where it is data, and calls of the program's own things: none of
+        its code runs here."""
+        plain = __import__("builtins").eval
+        kinds = {id(kind) for kind in TYPES_OF_LANGUAGE.values()} - {id(type)}
+        def evaluate(text, spaces=None, local=None):
+            known = {**vars(__import__("builtins")), **(namespace if spaces is None else spaces), **(local or {})}
+            tree = ast.parse(text.strip() if isinstance(text, str) else "", mode="eval")
+            for node in ast.walk(tree):
+                found = known.get(node.id) if isinstance(node, ast.Name) else None
+                if isinstance(node, ast.Attribute):
+                    allowed = node.attr[:1] != "_" and isinstance(node.value, ast.Name) and (
+                        "%s.%s" % (node.value.id, node.attr) in TYPES_OF_LANGUAGE)
+                elif isinstance(node, ast.Name):
+                    given = spaces is not None and node.id in {**spaces, **(local or {})}
+                    allowed = given or id(found) in kinds or is_mirror(found) or (
+                        node.id in PLAIN_MODULES and isinstance(found, types.ModuleType))
+                else:
+                    allowed = isinstance(node, PLAIN_NODES) and (
+                        not isinstance(node, ast.Call) or isinstance(node.func, (ast.Name, ast.Attribute)))
+                if not allowed:
+                    raise NameError("a test evaluates no more of a program's text than data and calls of its classes")
+            return plain(compile(tree, "<text>", "eval"), {**known, "__builtins__": {}})
+        if "eval" in whole:
+            namespace["eval"] = evaluate
+        if "pickle" in whole:
+            import pickle
+            class Plain(pickle.Unpickler):
+                def find_class(self, module, name):
+                    kind = TYPES_OF_LANGUAGE.get(name if module == "builtins" else "%s.%s" % (module, name))
+                    if kind is None or kind is type:
+                        raise pickle.UnpicklingError("%s.%s is no data" % (module, name))
+                    return kind
+            pickle.loads = lambda data, **named: Plain(io.BytesIO(data), **named).load()
+            pickle.load = lambda file, **named: Plain(file, **named).load()
+
     def run_uncalled(source, namespace, run_case):
         """Runs the functions and classes of a text that are tests by their names and that it does not name again."""
         tree = ast.parse(source)

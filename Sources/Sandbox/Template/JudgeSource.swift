@@ -156,7 +156,7 @@ extension PythonTemplate {
                         given[name] = value
             trust(offered)
             offer_modules(missing, offered, unbound, bound)
-        return receive, report, overruled, broken, refusals
+        return receive, report, overruled, broken, refusals, lambda value: name_thing(value) is not None
 
     def names_read(source):
         """The names of a test that a program may supply, those that the test binds itself, those that it uses as modules of the
@@ -290,10 +290,13 @@ extension PythonTemplate {
         if not ast.parse(request["source"]).body:
             return verdict("broken", "ValueError", "the test asks nothing", "0")
         whole = request["setup"] + "\n" + request["source"]
-        receive, report, overruled, broken, refusals = make_remote(link, namespace, "StopIteration" in whole)
+        receive, report, overruled, broken, refusals, is_mirror = make_remote(link, namespace, "StopIteration" in whole)
         asked = names_read(whole)
         slips = namespace[SLIPS] = Slips()
-        own_pytest = sys.modules["pytest"] = make_pytest(slips)
+        own_pytest = make_pytest(slips) if "pytest" in whole or "capsys" in whole else None
+        if own_pytest is not None:
+            sys.modules["pytest"] = namespace["pytest"] = own_pytest
+        guard_evaluation(whole, namespace, is_mirror)
         run_case = watch_unittest(slips, namespace) if "unittest" in whole else None
         try:
             receive(*asked)
@@ -310,7 +313,6 @@ extension PythonTemplate {
         try:
             if "capsys" in whole:
                 namespace["capsys"] = own_pytest.capture()
-            namespace["pytest"] = own_pytest
             exec(setup, namespace)
             exec(code, namespace)
             run_uncalled(request["source"], namespace, run_case)
