@@ -36,10 +36,9 @@ import Testing
     var moment = time_t(seconds)
     var parts = tm()
     gmtime_r(&moment, &parts)
-    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
-      strftime(text.baseAddress!, text.count, "%a, %d %b %Y %H:%M:%S GMT", &parts)
-      return String(cString: text.baseAddress!)
-    }
+    var text = [CChar](repeating: 0, count: 64)
+    let length = strftime(&text, text.count, "%a, %d %b %Y %H:%M:%S GMT", &parts)
+    return String(decoding: text.prefix(length).map(UInt8.init), as: UTF8.self)
   }
 
   @Test func everyAnswerSaysWhenItWasGiven() async throws {
