@@ -37,7 +37,7 @@ struct TokenBucket {
   let perMinute: Int
   var fullAt: Int128
 
-  /// How long until so many may pass, in nanoseconds; 0 for now, nil for never.
+  /// How long until so many may pass, in nanoseconds; 0 where they may at once, nil where they never may.
   func wait(for amount: Int, at now: Int128) -> Int128? {
     let taken = cost(amount)
     guard taken <= Self.minute else { return nil }

@@ -52,7 +52,7 @@ package struct UpstreamSnapshot: Sendable, Hashable {
     package var breaker: String
     /// Whether a request for one of its models would be sent there now.
     package var isHealthy: Bool
-    /// How many of its models are left alone for now, each by a breaker of its own.
+    /// How many of its models are asked nothing at this time, each by a breaker of its own.
     package var brokenModels: Int
     /// Requests under way.
     package var inFlight: Int
