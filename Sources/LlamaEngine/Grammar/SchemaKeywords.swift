@@ -38,7 +38,7 @@ enum SchemaKeywords {
       }
       throw SchemaConverter.fault(
         "\(path)/\(SchemaReference.escaped(name))", "expected a keyword that grammars can state, found `\(name)`",
-        "Remove it, or check the answer yourself.")
+        "Remove it, or leave `strict` out and check the answer yourself.")
     }
     if let value = schema["nullable"], value.bool == nil {
       throw SchemaConverter.fault("\(path)/nullable", "expected a boolean, found \(value.kind)")
