@@ -41,6 +41,32 @@ import Testing
     }
   }
 
+  @Test func callsThatAreWrittenByTurnsAreKeptApart() async throws {
+    let provider = ScriptedProvider { _, continuation in
+      let pieces = [
+        ToolCallPiece(index: 0, id: "a", name: "f", arguments: #"{"x":"#),
+        ToolCallPiece(index: 1, id: "b", name: "g", arguments: #"{"y":"#),
+        ToolCallPiece(index: 0, arguments: "1}"), ToolCallPiece(index: 1, arguments: "2}"),
+      ]
+      for piece in pieces { continuation.yield(.toolCall(piece)) }
+      continuation.yield(.finished(Completion(reason: .toolCalls, usage: Usage(promptTokens: 1, completionTokens: 4))))
+    }
+    try await TestNode.with(provider) { node async throws in
+      let events = try await ask(node, [("input", "?"), ("stream", true)]).jsonEvents
+      let output = try #require(events.last?["response"]?["output"]?.array)
+      #expect(output.map { $0["call_id"]?.string } == ["a", "b"])
+      #expect(output.map { $0["arguments"]?.string } == [#"{"x":1}"#, #"{"y":2}"#])
+      // Each event says which of them it is about.
+      for (place, item) in output.enumerated() {
+        let parts = events.filter { $0["item_id"] == item["id"] && $0["delta"] != nil }
+        #expect(parts.allSatisfy { $0["output_index"]?.integer == place })
+        #expect(parts.compactMap { $0["delta"]?.string }.joined() == item["arguments"]?.string)
+      }
+      let whole = try await ask(node, [("input", "?")]).json
+      #expect(whole["output"]?.array?.map { $0["arguments"]?.string } == [#"{"x":1}"#, #"{"y":2}"#])
+    }
+  }
+
   @Test func aResponseThatIsCutOffIsIncomplete() async throws {
     try await TestNode.with { node async throws in
       let json = try await ask(node, [("input", "one two three"), ("max_output_tokens", 1)]).json

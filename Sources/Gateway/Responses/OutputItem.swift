@@ -25,6 +25,11 @@ struct OutputItem: Sendable {
     }
   }
 
+  /// Whether it is a call whose arguments are not whole yet.
+  var isPartial: Bool {
+    if case .call = kind, !isDone { (try? JSONValue.parse(text)) == nil } else { false }
+  }
+
   /// The item; before it is done, without its contents.
   func write(into json: inout JSONText, isIncomplete: Bool = false) {
     json.raw("{\"id\":")

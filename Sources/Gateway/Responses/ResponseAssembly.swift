@@ -35,23 +35,21 @@ struct ResponseAssembly {
       }
     case .prompt: break
     case .reasoning(let text):
-      open(.reasoning, into: &output)
-      items[items.count - 1].text += text
-      delta("response.reasoning_text.delta", text, [], into: &output)
+      add(text, to: open(.reasoning, into: &output), "response.reasoning_text.delta", into: &output)
     case .text(let piece):
       guard !piece.text.isEmpty || !piece.tokens.isEmpty else { return }
-      open(.message, into: &output)
-      items[items.count - 1].text += piece.text
-      if hasLogprobs { items[items.count - 1].tokens += piece.tokens }
-      delta("response.output_text.delta", piece.text, hasLogprobs ? piece.tokens : [], into: &output)
+      let place = open(.message, into: &output)
+      if hasLogprobs { items[place].tokens += piece.tokens }
+      add(
+        piece.text, to: place, "response.output_text.delta", hasLogprobs ? piece.tokens : [], into: &output)
     case .toolCall(let piece):
-      open(.call(index: piece.index), piece, into: &output)
-      items[items.count - 1].text += piece.arguments
+      let place = open(.call(index: piece.index), piece, into: &output)
+      if items[place].name.isEmpty, let name = piece.name { items[place].name = name }
       guard !piece.arguments.isEmpty else { return }
-      delta("response.function_call_arguments.delta", piece.arguments, [], into: &output)
+      add(piece.arguments, to: place, "response.function_call_arguments.delta", into: &output)
     case .finished(let completion):
-      if items.isEmpty { open(.message, into: &output) }
-      closeItem(into: &output)
+      if items.isEmpty { _ = open(.message, into: &output) }
+      for place in items.indices { close(place, into: &output) }
       self.completion = completion
       let name: StaticString = isIncomplete ? "response.incomplete" : "response.completed"
       self.event(name, into: &output) { json, assembly in
@@ -65,10 +63,15 @@ struct ResponseAssembly {
     completion?.reason == .length || completion?.reason == .contentFilter
   }
 
-  /// Makes an item of that kind the current one.
-  private mutating func open(_ kind: OutputItem.Kind, _ piece: ToolCallPiece? = nil, into output: inout JSONText) {
-    if let current = items.last, current.kind == kind, !current.isDone { return }
-    closeItem(into: &output)
+  /// The item that a piece of that kind belongs to; it begins one where there is none. Several calls may be written by turns,
+  /// so one stays open until its arguments are whole; anything else is over when something else begins.
+  private mutating func open(
+    _ kind: OutputItem.Kind, _ piece: ToolCallPiece? = nil, into output: inout JSONText
+  ) -> Int {
+    if let current = items.last, current.kind == kind, !current.isDone { return items.count - 1 }
+    if piece != nil, let place = items.firstIndex(where: { $0.kind == kind }) { return place }
+    for place in items.indices where !items[place].isPartial { close(place, into: &output) }
+    let place = items.count
     var item = OutputItem(kind)
     if let piece {
       item.callID = piece.id ?? RequestIdentifier.make("call_")
@@ -76,26 +79,27 @@ struct ResponseAssembly {
     }
     items.append(item)
     event("response.output_item.added", into: &output) { json, assembly in
-      assembly.place(item, into: &json, hasItem: false)
+      assembly.write(place, into: &json, hasItem: false)
       json.raw(",\"item\":")
       item.write(into: &json)
     }
-    guard piece == nil else { return }
+    guard piece == nil else { return place }
     event("response.content_part.added", into: &output) { json, assembly in
-      assembly.place(item, into: &json)
+      assembly.write(place, into: &json)
       json.raw(",\"content_index\":0,\"part\":")
       item.part(into: &json, isEmpty: true)
     }
+    return place
   }
 
-  private mutating func closeItem(into output: inout JSONText) {
-    guard var item = items.last, !item.isDone else { return }
-    item.isDone = true
-    items[items.count - 1] = item
+  private mutating func close(_ place: Int, into output: inout JSONText) {
+    guard !items[place].isDone else { return }
+    items[place].isDone = true
+    let item = items[place]
     switch item.kind {
     case .call:
       event("response.function_call_arguments.done", into: &output) { json, assembly in
-        assembly.place(item, into: &json)
+        assembly.write(place, into: &json)
         json.raw(",\"name\":")
         json.string(item.name)
         json.raw(",\"arguments\":")
@@ -104,7 +108,7 @@ struct ResponseAssembly {
     case .message, .reasoning:
       let isMessage = item.kind == .message
       event(isMessage ? "response.output_text.done" : "response.reasoning_text.done", into: &output) { json, assembly in
-        assembly.place(item, into: &json)
+        assembly.write(place, into: &json)
         json.raw(",\"content_index\":0,\"text\":")
         json.string(item.text)
         if isMessage {
@@ -113,24 +117,26 @@ struct ResponseAssembly {
         }
       }
       event("response.content_part.done", into: &output) { json, assembly in
-        assembly.place(item, into: &json)
+        assembly.write(place, into: &json)
         json.raw(",\"content_index\":0,\"part\":")
         item.part(into: &json)
       }
     }
     event("response.output_item.done", into: &output) { json, assembly in
-      assembly.place(item, into: &json, hasItem: false)
+      assembly.write(place, into: &json, hasItem: false)
       json.raw(",\"item\":")
       item.write(into: &json)
     }
   }
 
-  private mutating func delta(
-    _ name: StaticString, _ text: String, _ tokens: [TokenLogprob], into output: inout JSONText
+  private mutating func add(
+    _ text: String, to place: Int, _ name: StaticString, _ tokens: [TokenLogprob] = [], into output: inout JSONText
   ) {
-    guard isStreamed, let item = items.last else { return }
+    items[place].text += text
+    guard isStreamed, !items[place].isDone else { return }
+    let item = items[place]
     event(name, into: &output) { json, assembly in
-      assembly.place(item, into: &json)
+      assembly.write(place, into: &json)
       if case .call = item.kind {} else { json.raw(",\"content_index\":0") }
       json.raw(",\"delta\":")
       json.string(text)
@@ -141,12 +147,12 @@ struct ResponseAssembly {
     }
   }
 
-  private func place(_ item: OutputItem, into json: inout JSONText, hasItem: Bool = true) {
+  private func write(_ place: Int, into json: inout JSONText, hasItem: Bool = true) {
     json.raw(",\"output_index\":")
-    json.integer(max(0, items.count - 1))
+    json.integer(place)
     if hasItem {
       json.raw(",\"item_id\":")
-      json.string(item.id)
+      json.string(items[place].id)
     }
   }
 
