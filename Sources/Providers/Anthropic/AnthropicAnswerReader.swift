@@ -24,6 +24,7 @@ struct AnthropicAnswerReader: AnswerReader {
   private let thoughts: ThoughtMemory
   private var blocks: [Int: Block] = [:]
   private var calls = 0
+  private var firstCall: String?
   private var thoughtBlocks: [JSONValue] = []
   private var thoughtText = ""
   private var usage: JSONObject = [:]
@@ -88,7 +89,7 @@ struct AnthropicAnswerReader: AnswerReader {
       tellsUsage = true
       return []
     case "content_block_start": return start(try index(value), value["content_block"] ?? [:])
-    case "content_block_delta": return delta(try index(value), value["delta"] ?? [:])
+    case "content_block_delta": return try delta(try index(value), value["delta"] ?? [:])
     case "content_block_stop": return stop(try index(value))
     case "message_delta":
       if let reason = value["delta"]?["stop_reason"]?.string { stopReason = reason }
@@ -139,6 +140,7 @@ struct AnthropicAnswerReader: AnswerReader {
     case "tool_use":
       let call = calls
       calls += 1
+      if call == 0 { firstCall = block["id"]?.string }
       blocks[index] = Block(kind: .call(call), value: block)
       return [
         .toolCall(
@@ -150,7 +152,7 @@ struct AnthropicAnswerReader: AnswerReader {
     }
   }
 
-  private mutating func delta(_ index: Int, _ delta: JSONValue) -> [GenerationEvent] {
+  private mutating func delta(_ index: Int, _ delta: JSONValue) throws(GenerationError) -> [GenerationEvent] {
     switch delta["type"]?.string {
     case "text_delta": return Self.text(delta["text"]?.string)
     case "thinking_delta":
@@ -165,7 +167,10 @@ struct AnthropicAnswerReader: AnswerReader {
       return []
     case "input_json_delta":
       let part = delta["partial_json"]?.string ?? ""
-      guard !part.isEmpty, let block = blocks[index] else { return [] }
+      guard !part.isEmpty else { return [] }
+      guard let block = blocks[index] else {
+        throw GenerationError(.unavailable, "`\(endpoint)` sent arguments of a call that it has not begun")
+      }
       blocks[index]?.hasInput = true
       switch block.kind {
       case .call(let call): return [.toolCall(ToolCallPiece(index: call, arguments: part))]
@@ -212,7 +217,7 @@ struct AnthropicAnswerReader: AnswerReader {
     guard isDone || stopReason != nil else {
       throw GenerationError(.unavailable, "the answer of `\(endpoint)` broke off before its end")
     }
-    thoughts.remember(thoughtBlocks, text: thoughtText)
+    thoughts.remember(thoughtBlocks, text: thoughtText, call: firstCall)
     let reason: Completion.Reason =
       switch stopReason {
       case "max_tokens", "model_context_window_exceeded": .length

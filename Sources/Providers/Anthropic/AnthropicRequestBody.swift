@@ -80,8 +80,8 @@ struct AnthropicRequestBody {
 
   private mutating func addAssistant(_ message: Message) throws(GenerationError) {
     // The API takes thoughts back only with the signature that it gave them.
-    if let reasoning = message.reasoning {
-      for block in thoughts.blocks(of: reasoning) { append(block, role: "assistant") }
+    for block in thoughts.blocks(of: message.reasoning, call: message.toolCalls.first?.id) {
+      append(block, role: "assistant")
     }
     for part in message.content { if let block = try block(part) { append(block, role: "assistant") } }
     for call in message.toolCalls {
@@ -202,9 +202,9 @@ struct AnthropicRequestBody {
   }
 
   private func addThinking(_ limit: Int, to body: inout JSONObject) {
-    guard body["thinking"] == nil, !Self.isForced(request.toolChoice), let effort = request.reasoningEffort else {
-      return
-    }
+    guard body["thinking"] == nil, !Self.isForced(request.toolChoice), let effort = request.reasoningEffort,
+      !callsWithoutThoughts
+    else { return }
     let wanted: Int
     switch effort {
     case "none", "minimal": return
@@ -216,6 +216,14 @@ struct AnthropicRequestBody {
     let budget = min(wanted, limit / 2)
     guard budget >= Self.smallestThinkingBudget else { return }
     body["thinking"] = ["type": "enabled", "budget_tokens": .integer(budget)]
+  }
+
+  /// Whether the last turn of the assistant calls tools and does not begin with thoughts, because they are unknown. The API
+  /// demands them there of somebody who thinks.
+  private var callsWithoutThoughts: Bool {
+    guard let turn = turns.last(where: { $0.role == "assistant" }), let first = turn.blocks.first else { return false }
+    return turn.blocks.contains { $0["type"] == "tool_use" }
+      && first["type"] != "thinking" && first["type"] != "redacted_thinking"
   }
 
   private func addSampling(to body: inout JSONObject) {
