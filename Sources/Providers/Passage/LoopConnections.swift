@@ -43,38 +43,45 @@ final class LoopConnections {
     return nil
   }
 
-  /// Opens a connection. `done` is called with it, or with the reason why there is none.
+  /// Opens a connection. `done` is called with it, or with the reason why there is none. The time is for TLS, too.
   func open(_ site: Int, within time: TimeAmount, _ done: @escaping (Result<PassageConnection, any Error>) -> Void) {
     guard let place = sites[site], !isClosed else {
       done(.failure(ChannelError.ioOnClosedChannel))
       return
     }
     counts[site] += 1
-    let connection = PassageConnection(self, site: site)
-    let bootstrap = ClientBootstrap(group: eventLoop)
+    let due = NIODeadline.now() + time
+    let bound = NIOLoopBound((self, done), eventLoop: eventLoop)
+    ClientBootstrap(group: eventLoop)
       .connectTimeout(time)
       .channelOption(.maxMessagesPerRead, value: 4)
-    let bound = NIOLoopBound((self, connection, done), eventLoop: eventLoop)
-    bootstrap.channelInitializer { channel in
-      channel.eventLoop.makeCompletedFuture {
-        let (_, connection, _) = bound.value
-        if let tls = place.tls {
-          try channel.pipeline.syncOperations.addHandler(
-            try NIOSSLClientHandler(context: tls, serverHostname: place.serverName))
+      .channelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          let (pool, _) = bound.value
+          if let tls = place.tls {
+            try channel.pipeline.syncOperations.addHandler(
+              try NIOSSLClientHandler(context: tls, serverHostname: place.serverName))
+          }
+          // A name may have several addresses, each of which is tried on a channel of its own.
+          try channel.pipeline.syncOperations.addHandler(PassageConnection(pool, site: site))
         }
-        try channel.pipeline.syncOperations.addHandler(connection)
       }
-    }
-    .connect(host: place.host, port: place.port)
-    .assumeIsolated()
-    .whenComplete { result in
-      switch result {
-      case .success: done(.success(connection))
-      case .failure(let error):
-        self.closed(connection)
+      .connect(host: place.host, port: place.port)
+      .flatMapThrowing { channel in
+        let (pool, done) = bound.value
+        let connection = try channel.pipeline.syncOperations.handler(type: PassageConnection.self)
+        connection.isCounted = true
+        guard place.tls != nil else { return done(.success(connection)) }
+        connection.awaitTLS(until: due, of: time) { outcome in
+          if case .failure = outcome { pool.closed(connection) }
+          done(outcome.map { connection })
+        }
+      }
+      .assumeIsolated()
+      .whenFailure { error in
+        self.counts[site] -= 1
         done(.failure(error))
       }
-    }
   }
 
   /// A connection can carry another request.
@@ -92,7 +99,7 @@ final class LoopConnections {
   func closed(_ connection: PassageConnection) {
     guard !connection.hasEnded else { return }
     connection.hasEnded = true
-    counts[connection.site] -= 1
+    if connection.isCounted { counts[connection.site] -= 1 }
     unwatch(connection)
     if let index = idle[connection.site].firstIndex(where: { $0 === connection }) {
       idle[connection.site].remove(at: index)

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOTLS
 
 /// One connection to an upstream, which carries one exchange at a time.
 final class PassageConnection: ChannelInboundHandler, ChannelOutboundHandler {
@@ -14,9 +15,16 @@ final class PassageConnection: ChannelInboundHandler, ChannelOutboundHandler {
   var due = NIODeadline.distantFuture
   /// Its place among those that are watched; kept by ``LoopConnections``.
   var place: Int?
+  /// Whether it is one of those that are counted; kept by ``LoopConnections``.
+  var isCounted = false
   /// Whether it has ended; kept by ``LoopConnections``.
   var hasEnded = false
 
+  /// Whether TLS stands.
+  private var isSecure = false
+  /// Told once whether it does; nil where nobody waits for that.
+  private var secured: ((Result<Void, any Error>) -> Void)?
+  private var patience: Scheduled<Void>?
   private let pool: LoopConnections
   private var context: ChannelHandlerContext?
   private var exchange: (any PassageExchange)?
@@ -39,6 +47,37 @@ final class PassageConnection: ChannelInboundHandler, ChannelOutboundHandler {
 
   func handlerAdded(context: ChannelHandlerContext) { self.context = context }
   func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+  /// Tells once whether TLS stands, or why it does not by then.
+  ///
+  /// - Parameter time: how long that is, for the error.
+  func awaitTLS(until due: NIODeadline, of time: TimeAmount, _ done: @escaping (Result<Void, any Error>) -> Void) {
+    guard !isSecure, let context, context.channel.isActive else {
+      done(isSecure ? .success(()) : .failure(ChannelError.eof))
+      return
+    }
+    secured = done
+    patience = pool.eventLoop.assumeIsolated().scheduleTask(deadline: due) { [weak self] in
+      guard let self, secured != nil else { return }
+      tell(.failure(ChannelError.connectTimeout(time)))
+      close()
+    }
+  }
+
+  private func tell(_ outcome: Result<Void, any Error>) {
+    let secured = secured
+    patience?.cancel()
+    (patience, self.secured) = (nil, nil)
+    secured?(outcome)
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if case .handshakeCompleted? = event as? TLSUserEvent {
+      isSecure = true
+      tell(.success(()))
+    }
+    context.fireUserInboundEventTriggered(event)
+  }
 
   // MARK: the exchange
 
@@ -163,6 +202,7 @@ final class PassageConnection: ChannelInboundHandler, ChannelOutboundHandler {
     isHeld = false
     pump()
     pool.closed(self)
+    tell(.failure(ChannelError.eof))
     let exchange = exchange
     self.exchange = nil
     if isBusy {
@@ -175,6 +215,7 @@ final class PassageConnection: ChannelInboundHandler, ChannelOutboundHandler {
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     let exchange = exchange
     self.exchange = nil
+    tell(.failure(error))
     exchange?.failed(error, self)
     close()
   }
