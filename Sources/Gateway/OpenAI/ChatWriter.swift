@@ -113,9 +113,11 @@ struct ChatWriter: Sendable {
     let hasLogprobs: Bool
     private var prefix: [UInt8] = []
     private var calls = 0
-    private var sentRole = false
+    private var sentRole: Bool
 
-    init(_ writer: ChatWriter, index: Int, hasLogprobs: Bool) {
+    /// - Parameter sentRole: whether the client has been told that it is the assistant who answers.
+    init(_ writer: ChatWriter, index: Int, hasLogprobs: Bool, sentRole: Bool = false) {
+      self.sentRole = sentRole
       self.writer = writer
       self.index = index
       self.hasLogprobs = hasLogprobs

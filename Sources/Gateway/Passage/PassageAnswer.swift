@@ -184,8 +184,10 @@ final class PassageAnswer: PassageReceiver {
       }
       if admitted.chat.isStreamed {
         if chunks == nil {
+          // Where the answer began as it is now passed on, the client has been told who speaks.
           chunks = ChatWriter.Chunks(
-            ChatWriter(includesUsage: admitted.chat.includesUsage), index: 0, hasLogprobs: false)
+            ChatWriter(includesUsage: admitted.chat.includesUsage), index: 0, hasLogprobs: false,
+            sentRole: status != nil || self.events.readableBytes > 0)
         }
         chunks?.add(event, into: &json)
       } else {

@@ -14,6 +14,8 @@ struct OpenAIAnswerReader: AnswerReader {
   private var reason: Completion.Reason?
   private var calls: [Call] = []
   private var hasChoice = false
+  /// The number of the choice that is read, once one has come.
+  private var choice: Int?
   private(set) var isDone = false
   private(set) var tellsUsage = false
 
@@ -22,9 +24,21 @@ struct OpenAIAnswerReader: AnswerReader {
     self.endpoint = endpoint
   }
 
+  /// A reader of the rest of a stream.
+  ///
+  /// - Parameters:
+  ///   - usage: what has been told so far.
+  ///   - reason: why it ended, where that has been told.
+  init(endpoint: String, after usage: Usage, _ reason: Completion.Reason?) {
+    self.endpoint = endpoint
+    self.usage = usage
+    self.reason = reason
+    (hasChoice, choice) = (true, 0)
+  }
+
   mutating func read(_ event: EventStreamReader.Event) throws(GenerationError) -> [GenerationEvent] {
     tellsUsage = false
-    if event.data.elementsEqual("[DONE]".utf8) {
+    if event.isDone {
       isDone = true
       return []
     }
@@ -61,7 +75,7 @@ struct OpenAIAnswerReader: AnswerReader {
       self.usage = Usage(openAI: usage)
       tellsUsage = true
     }
-    guard let choice = object["choices"]?.array?.first else { return [] }
+    guard let choice = own(of: object["choices"]?.array ?? []) else { return [] }
     if let error = choice["error"], !error.isNull { throw UpstreamFailure.reported(inside: error, endpoint: endpoint) }
     hasChoice = true
     var events: [GenerationEvent] = []
@@ -73,6 +87,14 @@ struct OpenAIAnswerReader: AnswerReader {
     }
     if let word = choice["finish_reason"]?.string { try end(word) }
     return events
+  }
+
+  /// The choice that the answer is made of. One is asked for; of several, the first is taken and the others are left out.
+  private mutating func own(of choices: [JSONValue]) -> JSONValue? {
+    if choice == nil, let first = choices.first {
+      choice = choices.contains { $0["index"]?.integer == 0 } ? 0 : first["index"]?.integer ?? 0
+    }
+    return choices.first { ($0["index"]?.integer ?? choice) == choice }
   }
 
   private mutating func read(
@@ -106,9 +128,6 @@ struct OpenAIAnswerReader: AnswerReader {
     _ value: JSONValue, place: Int, isWhole: Bool
   ) throws(GenerationError) -> ToolCallPiece {
     let index = value["index"]?.integer
-    if let index, !(0..<4_096).contains(index) {
-      throw GenerationError(.unavailable, "`\(endpoint)` sent a tool call of index \(index)")
-    }
     let function = value["function"]
     let id = Self.word(value["id"])
     let name = Self.word(function?["name"])
@@ -142,12 +161,13 @@ struct OpenAIAnswerReader: AnswerReader {
   }
 
   private mutating func end(_ word: String) throws(GenerationError) {
-    switch word {
+    switch word.lowercased() {
     case "": break
-    case "length", "max_tokens", "model_length": reason = .length
-    case "tool_calls", "function_call": reason = .toolCalls
-    case "content_filter": reason = .contentFilter
-    case "error", "abort":
+    case "length", "max_tokens", "model_length", "model_context_window_exceeded": reason = .length
+    case "tool_calls", "function_call", "tool_use": reason = .toolCalls
+    case "content_filter", "safety", "sensitive", "refusal", "recitation", "blocklist", "prohibited_content":
+      reason = .contentFilter
+    case "error", "abort", "insufficient_system_resource", "network_error":
       throw GenerationError(.unavailable, "`\(endpoint)` ended its answer with the reason `\(word)`")
     default: reason = .stop
     }

@@ -21,8 +21,8 @@ struct AnswerScan {
   private var hasTime = false
   private var hasMessage = false
   private var hasRole = false
-  /// Whether something in it is not as OpenAI's API has it, though it can be passed on within a stream.
-  private var isOdd = false
+  /// Whether something in it is not as OpenAI's API has it, so that it has to be put into words.
+  private(set) var isOdd = false
 
   /// Looks over a whole answer.
   ///
@@ -40,8 +40,8 @@ struct AnswerScan {
   /// - Returns: nil where it is not JSON, reports an error, or is nothing that the API sends.
   init?(event bytes: UnsafeRawBufferPointer) {
     guard scan(bytes, isStream: true) else { return nil }
-    isComplete =
-      hasIdentifier && hasKind && hasTime && model != nil && choices <= 1 && (choices == 0 || hasMessage) && !isOdd
+    if choices > 1 { isOdd = true }
+    isComplete = hasIdentifier && hasKind && hasTime && model != nil && (choices == 0 || hasMessage) && !isOdd
   }
 
   private mutating func scan(_ bytes: UnsafeRawBufferPointer, isStream: Bool) -> Bool {
@@ -96,6 +96,12 @@ struct AnswerScan {
           guard seen & 2 == 0 else { return false }
           seen |= 2
           return readReason(&scanner)
+        }
+        if scanner.equals(name, "index") {
+          // One choice is asked for, and it is the first.
+          var number = scanner
+          if number.integer() != 0 { isOdd = true }
+          return scanner.skip()
         }
         if scanner.equals(name, "error") { return scanner.word("null") }
         return !name.hasEscapes && scanner.skip()

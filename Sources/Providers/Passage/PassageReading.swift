@@ -14,6 +14,8 @@ struct PassageReading {
     case events([Event], isDone: Bool)
     /// Events that have to be put into words.
     case converted([GenerationEvent], isDone: Bool)
+    /// Data of events, and then events that have to be put into words, as all that follow.
+    case turned([Event], [GenerationEvent], isDone: Bool)
     case failed(GenerationError)
   }
 
@@ -37,6 +39,8 @@ struct PassageReading {
   private var reader = EventStreamReader()
   private var other: UpstreamReading?
   private var hasPassed = false
+  /// Reads the rest of a stream that went on otherwise than it had begun.
+  private var rest: OpenAIAnswerReader?
   private var isDone = false
   /// Whether an event of an answer has come that was not given out yet.
   var hasBegun: Bool { other?.hasBegun ?? false }
@@ -71,7 +75,7 @@ struct PassageReading {
     guard !isDone else { return .nothing }
     switch form {
     case .other: return read(body, asOther: true)
-    case .events: return stream(body)
+    case .events: return take(body)
     case .unknown, .whole:
       guard hasRoom(for: body) else { return tooMuch }
       if gathered.readableBytes == 0 { gathered = body } else { gathered.writeImmutableBuffer(body) }
@@ -85,7 +89,7 @@ struct PassageReading {
         return .nothing
       }
       form = .events
-      return stream(gathered, isFirst: true)
+      return take(gathered, isFirst: true)
     }
   }
 
@@ -96,6 +100,12 @@ struct PassageReading {
   private var tooMuch: Step {
     .failed(
       GenerationError(.unavailable, "`\(endpoint)` answered more than \(UpstreamReading.maximumAnswerSize) bytes"))
+  }
+
+  private var tooLong: Step {
+    .failed(
+      GenerationError(
+        .unavailable, "`\(endpoint)` sent an event longer than \(EventStreamReader.maximumEventSize) bytes"))
   }
 
   mutating func end() -> Step {
@@ -113,13 +123,7 @@ struct PassageReading {
       completion = Completion(reason: scan.reason ?? .stop, usage: told)
       completion.basis = .checked
       return .whole(gathered, scan)
-    case .events where hasPassed:
-      guard reason != nil else {
-        return .failed(
-          GenerationError(.unavailable, "the answer of `\(endpoint)` broke off before its end"))
-      }
-      finish()
-      return .events([], isDone: true)
+    case .events where hasPassed: return endStream()
     case .events, .other: break
     }
     guard form != .other else { return finishOther(after: []) }
@@ -133,15 +137,39 @@ struct PassageReading {
 
   // MARK: streams
 
-  private mutating func stream(_ body: ByteBuffer, isFirst: Bool = false) -> Step {
-    var found: [Event] = []
+  private mutating func take(_ body: ByteBuffer, isFirst: Bool = false) -> Step {
+    guard failure == nil else { return .nothing }
     if !hasPassed, !isFirst {
       // Comments may go on without end.
       guard hasRoom(for: body) else { return tooMuch }
       gathered.writeImmutableBuffer(body)
     }
-    for event in reader.read(body) {
-      if event.data.elementsEqual("[DONE]".utf8) {
+    return stream(reader.read(body))
+  }
+
+  /// The end of a stream that has begun to be passed on.
+  private mutating func endStream() -> Step {
+    guard failure == nil else { return .nothing }
+    let last = reader.finish().map { stream([$0]) } ?? .nothing
+    guard !isDone, failure == nil else { return last }
+    if case .failed = last { return last }
+    if rest != nil {
+      guard case .turned(let found, let told, _) = last else { return endRest(after: [], []) }
+      return endRest(after: found, told)
+    }
+    guard reason != nil else {
+      return .failed(GenerationError(.unavailable, "the answer of `\(endpoint)` broke off before its end"))
+    }
+    finish()
+    if case .events(let found, _) = last { return .events(found, isDone: true) }
+    return .events([], isDone: true)
+  }
+
+  private mutating func stream(_ complete: [EventStreamReader.Event]) -> Step {
+    var found: [Event] = []
+    for (place, event) in complete.enumerated() {
+      if rest != nil { return turn(complete[place...], after: found) }
+      if event.isDone {
         guard hasPassed else { return read(ByteBuffer(), asOther: true) }
         finish()
         return .events(found, isDone: true)
@@ -160,6 +188,10 @@ struct PassageReading {
         hasPassed = true
         gathered = ByteBuffer()
       }
+      if scan.isOdd {
+        rest = OpenAIAnswerReader(endpoint: endpoint, after: usage, reason)
+        return turn(complete[place...], after: found)
+      }
       if scan.isPiece { check.note(bytes: scan.textBytes > 0 ? scan.textBytes : data.count) }
       if scan.usage != nil || scan.hasOddUsage {
         check.told()
@@ -175,13 +207,40 @@ struct PassageReading {
       if let told = scan.reason { reason = told }
       found.append(Event(data: data, scan: scan))
     }
-    if reader.isTooLong {
-      return .failed(
-        GenerationError(
-          .unavailable, "`\(endpoint)` sent an event longer than \(EventStreamReader.maximumEventSize) bytes"))
-    }
+    if reader.isTooLong { return tooLong }
     if found.isEmpty, let failure { return .failed(failure) }
     return found.isEmpty ? .nothing : .events(found, isDone: false)
+  }
+
+  /// Reads on what is not as OpenAI's API has it, though it began so.
+  private mutating func turn(_ events: ArraySlice<EventStreamReader.Event>, after found: [Event]) -> Step {
+    var told: [GenerationEvent] = []
+    for event in events {
+      do throws(GenerationError) {
+        let read = try rest?.read(event) ?? []
+        check.note(read)
+        if rest?.tellsUsage == true { check.told() }
+        told += read
+      } catch {
+        failure = error
+        return found.isEmpty && told.isEmpty ? .failed(error) : .turned(found, told, isDone: false)
+      }
+      if rest?.isDone == true { return endRest(after: found, told) }
+    }
+    if reader.isTooLong { return tooLong }
+    return found.isEmpty && told.isEmpty ? .nothing : .turned(found, told, isDone: false)
+  }
+
+  private mutating func endRest(after found: [Event], _ told: [GenerationEvent]) -> Step {
+    do throws(GenerationError) {
+      guard case .finished(let end)? = try rest?.finish() else { return .nothing }
+      (reason, usage) = (end.reason, end.usage)
+      finish()
+      return .turned(found, told + [.finished(completion)], isDone: true)
+    } catch {
+      failure = error
+      return found.isEmpty && told.isEmpty ? .failed(error) : .turned(found, told, isDone: false)
+    }
   }
 
   private mutating func finish() {
@@ -254,6 +313,7 @@ struct PassageReading {
 
   private mutating func told(_ events: [GenerationEvent]) -> Step {
     isDone = other?.isDone ?? true
+    failure = other?.failure
     if case .finished(let completion) = events.last { self.completion = completion }
     return events.isEmpty ? .nothing : .converted(events, isDone: isDone)
   }

@@ -38,6 +38,7 @@ struct PassageSite: Sendable {
       POST \(path)/chat/completions HTTP/1.1\r
       host: \(authority)\r
       content-type: application/json\r
+      accept-encoding: identity\r
 
       """
     let isPlain = keys.allSatisfy { $0.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } }

@@ -5,25 +5,29 @@ import Synchronization
 /// One request's way to upstreams on one event loop: what ``UpstreamCall`` is to requests that are put into words. It asks the
 /// same ``CallMachine`` what to try, and tries nothing by itself.
 final class UpstreamPassage: Passage {
-  private let request: PassageRequest
-  private let pool: UpstreamPool
-  private let connections: LoopConnections
+  let request: PassageRequest
+  let pool: UpstreamPool
+  let connections: LoopConnections
   private let model: Int
   private var machine: CallMachine?
   private var attempt: CallMachine.Attempt?
-  private var body = ByteBuffer()
+  private(set) var body = ByteBuffer()
   private var receiver: (any PassageReceiver)?
   private var connection: PassageConnection?
+  /// What was sent on a connection that had been kept, and where to, until something comes back.
+  private var kept: (text: ByteBuffer, site: Int)?
   private var reading: PassageReading
   private var source = GenerationStart(model: "", provider: "")
   private var deadlines = UpstreamDeadlines()
-  private var upstream = 0
+  private(set) var upstream = 0
   /// The lane and the model that were asked last.
   private var asked = (lane: 0, model: 0)
   private var pause: Scheduled<Void>?
   private var isDelivered = false
   private var isHeld = false
   private var converts = false
+  /// Whether the receiver has been given what is put into words.
+  private var isConverted = false
   private var isOver = false
   private var began = NIODeadline.now()
   private var lastEvent = NIODeadline.now()
@@ -130,13 +134,20 @@ final class UpstreamPassage: Passage {
     }
     let text = message(site.heads[way.key ?? 0], upstreamName: pool.models[attempt.model].upstreamName)
     if let connection = connections.takeIdle(way.endpoint) {
+      kept = (text, way.endpoint)
       send(text, on: connection)
-      return
+    } else {
+      open(way.endpoint, for: attempt, text)
     }
+  }
+
+  /// Sends a request on a new connection.
+  private func open(_ site: Int, for attempt: CallMachine.Attempt, _ text: ByteBuffer) {
+    kept = nil
     let time = min(
       TimeAmount.nanoseconds(max(1, deadlines.connect.inNanoseconds)),
       max(TimeAmount.nanoseconds(1), whole - NIODeadline.now()))
-    connections.open(way.endpoint, within: time) { [self] result in
+    connections.open(site, within: time) { [self] result in
       switch result {
       case .success(let connection):
         // Another attempt may have taken its place meanwhile, or the client may have left.
@@ -145,10 +156,19 @@ final class UpstreamPassage: Passage {
         guard self.attempt == attempt, !isOver else { return }
         failed(
           whole <= .now()
-            ? UpstreamFailure.passed(.whole, duration, endpoint: endpoint.name)
-            : UpstreamFailure.error(error, endpoint: endpoint.name, connect: deadlines.connect))
+            ? UpstreamFailure.passed(.whole, duration, endpoint: source.provider)
+            : UpstreamFailure.error(error, endpoint: source.provider, connect: deadlines.connect))
       }
     }
+  }
+
+  /// Sends the request on a new connection where one that had been kept turns out to be gone. Nobody has read it, so nothing
+  /// has failed, and nobody is to be left alone for it.
+  private func sendsAgain() -> Bool {
+    guard let kept, let attempt, !isOver else { return false }
+    connection = nil
+    open(kept.site, for: attempt, kept.text)
+    return true
   }
 
   private func send(_ text: ByteBuffer, on connection: PassageConnection) {
@@ -156,49 +176,6 @@ final class UpstreamPassage: Passage {
     connection.due = nextDeadline.time
     connections.watch(connection)
     connection.send(text, for: self)
-  }
-
-  /// The whole request as one piece of bytes.
-  private func message(_ head: ByteBuffer, upstreamName: String) -> ByteBuffer {
-    let range = request.modelRange
-    var addition = ""
-    if let limit = request.addedLimit {
-      addition += ",\"\(pool.endpoints[upstream].isOpenAIItself ? "max_completion_tokens" : "max_tokens")\":\(limit)"
-    }
-    if request.isStreamed, !request.asksForUsage { addition += ",\"stream_options\":{\"include_usage\":true}" }
-    let isRenamed = upstreamName != request.model
-    var length = body.readableBytes + addition.utf8.count
-    if isRenamed { length += upstreamName.utf8.count - range.count }
-    var text = connections.allocator.buffer(capacity: head.readableBytes + 256 + length)
-    text.writeImmutableBuffer(head)
-    text.writeStaticString("x-request-id: ")
-    text.writeString(request.context.requestID)
-    if let traceparent = request.context.traceparent {
-      text.writeStaticString("\r\ntraceparent: ")
-      text.writeString(traceparent)
-    }
-    text.writeStaticString("\r\ncontent-length: ")
-    text.writeDecimal(length)
-    text.writeStaticString("\r\n\r\n")
-    body.withUnsafeReadableBytes { bytes in
-      var end = bytes.count
-      if !addition.isEmpty {
-        while end > 0, bytes[end - 1] != UInt8(ascii: "}") { end -= 1 }
-        end -= 1
-      }
-      if isRenamed {
-        text.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[..<range.lowerBound]))
-        text.writeString(upstreamName)
-        text.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[range.upperBound..<end]))
-      } else {
-        text.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[..<end]))
-      }
-      if !addition.isEmpty {
-        text.writeString(addition)
-        text.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[end...]))
-      }
-    }
-    return text
   }
 
   // MARK: the end
@@ -275,6 +252,7 @@ final class UpstreamPassage: Passage {
 
 extension UpstreamPassage: PassageExchange {
   func read(_ head: ResponseParser.Head, _ connection: PassageConnection) {
+    kept = nil
     take(reading.begin(head))
   }
 
@@ -293,7 +271,7 @@ extension UpstreamPassage: PassageExchange {
   }
 
   func closed(_ connection: PassageConnection) {
-    guard self.connection === connection else { return }
+    guard self.connection === connection, !sendsAgain() else { return }
     failed(
       GenerationError(.unavailable, "`\(source.provider)` closed the connection in the middle of the exchange"))
   }
@@ -305,6 +283,7 @@ extension UpstreamPassage: PassageExchange {
 
   func failed(_ error: any Error, _ connection: PassageConnection) {
     guard self.connection === connection else { return }
+    if UpstreamFailure.isClosed(error), sendsAgain() { return }
     failed(UpstreamFailure.error(error, endpoint: source.provider, connect: deadlines.connect))
   }
 
@@ -332,7 +311,7 @@ extension UpstreamPassage: PassageExchange {
     failed(UpstreamFailure.passed(deadline, limit, endpoint: source.provider))
   }
 
-  private func take(_ step: PassageReading.Step) {
+  private func take(_ step: PassageReading.Step, tellsFailure: Bool = true) {
     guard !isOver else { return }
     switch step {
     case .nothing: break
@@ -355,7 +334,7 @@ extension UpstreamPassage: PassageExchange {
         }
         if isOver { return }
       }
-      if let failure = reading.failure { return failed(failure) }
+      if tellsFailure, let failure = reading.failure { return failed(failure) }
       if isDone {
         let completion = reading.completion
         noteBasis(completion)
@@ -364,14 +343,19 @@ extension UpstreamPassage: PassageExchange {
       }
     case .converted(let events, let isDone):
       lastEvent = .now()
-      let isFirst = !isDelivered
       guard deliver(isAll: isDone), let receiver else { return leave(isAnswered: isDone) }
-      let told = isFirst ? [.started(source)] + events : events
+      let told = isConverted ? events : [.started(source)] + events
+      isConverted = true
       if isDone {
         noteBasis(reading.completion)
         leave(isAnswered: true)
       }
       receiver.converted(told)
+      if !isDone, !isOver, let failure = reading.failure { failed(failure) }
+    case .turned(let passed, let events, let isDone):
+      // What is wrong with the rest is told when all before it has been handed over.
+      if !passed.isEmpty { take(.events(passed, isDone: false), tellsFailure: false) }
+      if !isOver { take(.converted(events, isDone: isDone)) }
     }
   }
 
@@ -383,13 +367,5 @@ extension UpstreamPassage: PassageExchange {
   private func passageText(_ bytes: UnsafeRawBufferPointer, _ scan: AnswerScan) -> PassageText {
     guard let range = scan.model, !bytes[range].elementsEqual(source.model.utf8) else { return PassageText(bytes) }
     return PassageText(bytes, replacing: range, by: source.model)
-  }
-}
-
-extension ByteBuffer {
-  /// Appends a number that is not negative in decimal digits.
-  fileprivate mutating func writeDecimal(_ number: Int) {
-    if number >= 10 { writeDecimal(number / 10) }
-    writeInteger(UInt8(ascii: "0") + UInt8(number % 10))
   }
 }

@@ -1,3 +1,4 @@
+import ModelInterface
 import NIOCore
 
 /// Takes server-sent events (WHATWG HTML, section 9.2) out of bytes that are cut anywhere, keeping their names.
@@ -9,6 +10,14 @@ struct EventStreamReader: Sendable {
   struct Event: Sendable, Equatable {
     var name: String
     var data: [UInt8]
+
+    /// Whether it is the word with which OpenAI's streams end, by whatever white space it is surrounded.
+    var isDone: Bool {
+      guard data.count < 64, data.contains(UInt8(ascii: "[")) else { return false }
+      let white: Set<UInt8> = [0x20, 0x09, 0x0A, 0x0D]
+      return data.drop { white.contains($0) }.prefix { !white.contains($0) }.elementsEqual("[DONE]".utf8)
+        && data.count { !white.contains($0) } == 6
+    }
   }
 
   private var line: [UInt8] = []
@@ -46,6 +55,15 @@ struct EventStreamReader: Sendable {
     }
     append(bytes[start...])
     return events
+  }
+
+  /// The event that was begun when the stream ended; nil where there is none. The standard drops it, but servers that leave
+  /// the last blank line out mean it. One that was cut off is no JSON and is dropped all the same.
+  mutating func finish() -> Event? {
+    guard !isTooLong else { return nil }
+    if !line.isEmpty { _ = endLine() }
+    guard let event = endLine(), event.isDone || (try? JSONValue.parse(event.data)) != nil else { return nil }
+    return event
   }
 
   private mutating func append(_ part: Slice<UnsafeRawBufferPointer>) {

@@ -3,6 +3,7 @@ import Glibc
 import ModelInterface
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 
 /// Puts what goes wrong with an upstream into PRSM's own errors, by kind, so that one place can decide on a retry.
 enum UpstreamFailure {
@@ -29,6 +30,17 @@ enum UpstreamFailure {
       case .whole: "had not finished its answer when the request's time was over, \(limit) (deadline `whole`)"
       }
     return GenerationError(.timedOut, "`\(endpoint)` \(what)")
+  }
+
+  /// Whether an error says that a connection is not there any more.
+  static func isClosed(_ error: any Error) -> Bool {
+    switch error {
+    case let error as HTTPClientError: error == .remoteConnectionClosed
+    case let error as IOError: [ECONNRESET, EPIPE, ECONNABORTED].contains(error.errnoCode)
+    case ChannelError.eof, ChannelError.ioOnClosedChannel, ChannelError.inputClosed, ChannelError.outputClosed: true
+    case NIOSSLError.uncleanShutdown: true
+    default: false
+    }
   }
 
   /// The error that one of the HTTP client's stands for.
@@ -63,8 +75,11 @@ enum UpstreamFailure {
     let answer = body.withUnsafeReadableBytes { bytes in try? JSONValue.parse(bytes) }
     let status = Int(head.status.code)
     let inner = answer?["error"] ?? answer?.array?.first?["error"] ?? answer
-    let message = reported(inner) ?? head.status.reasonPhrase
-    let text = "`\(endpoint)` answered \(status): \(message)"
+    var message = reported(inner) ?? head.status.reasonPhrase
+    if (300..<400).contains(status), let place = head.headers.first(name: "location") {
+      message += ", it is at \(place.prefix(500)); redirects are not followed, correct the `url`"
+    }
+    let text = "`\(endpoint)` answered \(status)\(message.isEmpty ? "" : ": \(message)")"
     let wait = retryAfter(head.headers)
     let named = inner.flatMap { kind(of: $0, retryAfter: wait) }
     switch status {
@@ -78,6 +93,9 @@ enum UpstreamFailure {
     case 503 where wait != nil: return GenerationError(.overloaded(retryAfter: wait ?? usualRetryAfter), text)
     case 400..<500:
       if case .contextLengthExceeded = named { return GenerationError(named ?? .unavailable, text) }
+      if isAboutContext(message) {
+        return GenerationError(.contextLengthExceeded(limit: 0, requested: 0), text)
+      }
       if named == .modelNotFound { return GenerationError(.modelNotFound, text) }
       return GenerationError(.invalidRequest(parameter: inner?["param"]?.string), text)
     default: return GenerationError(.unavailable, text)
@@ -93,8 +111,21 @@ enum UpstreamFailure {
   }
 
   private static func reported(_ value: JSONValue?) -> String? {
-    let text = value?["message"]?.string ?? value?.string ?? value?["detail"]?.string
+    let detail = value?["detail"]
+    // Of a request that fails its checks, FastAPI's servers list what is wrong.
+    let list = detail?.array.map { $0.map(\.text).joined(separator: ", ") }
+    let text = value?["message"]?.string ?? value?.string ?? detail?.string ?? list
     return text.map { String($0.prefix(500)) }
+  }
+
+  /// Whether a message says that the prompt does not fit. Most servers have no code for that, only words: vLLM, SGLang,
+  /// llama.cpp and Ollama speak of the context, Anthropic of the prompt, Google of the input.
+  private static func isAboutContext(_ message: String) -> Bool {
+    let message = message.lowercased()
+    return [
+      "context length", "context window", "context size", "context limit", "prompt is too long", "maximum model length",
+      "input token count",
+    ].contains { message.contains($0) }
   }
 
   /// The kind by the words and numbers that the APIs use for it; nil where they are unknown.
@@ -107,11 +138,10 @@ enum UpstreamFailure {
       case "rate_limit", "rate_limit_error", "rate_limit_exceeded", "overloaded_error", "overloaded", "429", "529",
         "resource_exhausted", "too_many_requests":
         return .overloaded(retryAfter: retryAfter ?? usualRetryAfter)
-      case "context_length_exceeded", "request_too_large":
+      case "context_length_exceeded", "request_too_large", "exceed_context_size_error":
         return .contextLengthExceeded(limit: 0, requested: 0)
       case "model_not_found", "not_found_error": return .modelNotFound
-      case "invalid_request_error", "invalid_request", "badrequesterror", "invalid_argument":
-        return .invalidRequest(parameter: value["param"]?.string)
+      case "invalid_request_error", "invalid_request", "badrequesterror", "invalid_argument": return refused(value)
       case "timeout", "timeout_error", "408", "504": return .timedOut
       default: break
       }
@@ -121,9 +151,15 @@ enum UpstreamFailure {
     case 404: return .modelNotFound
     case 408, 504: return .timedOut
     case 429, 529: return .overloaded(retryAfter: retryAfter ?? usualRetryAfter)
-    case 400, 413, 422: return .invalidRequest(parameter: value["param"]?.string)
+    case 400, 413, 422: return refused(value)
     default: return nil
     }
+  }
+
+  /// The kind of a request that is wrong, or too long.
+  private static func refused(_ value: JSONValue) -> GenerationError.Kind {
+    isAboutContext(reported(value) ?? "")
+      ? .contextLengthExceeded(limit: 0, requested: 0) : .invalidRequest(parameter: value["param"]?.string)
   }
 
   /// The pause that a response asks for: milliseconds, seconds, or a date (RFC 9110, section 10.2.3) against the response's

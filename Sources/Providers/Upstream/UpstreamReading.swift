@@ -23,6 +23,10 @@ struct UpstreamReading: Sendable {
   private var check: UsageCheck
   /// Whether an event of an answer has come, after which the upstream may bill its prompt.
   private(set) var hasBegun = false
+  /// Whether some of the answer has been returned.
+  private var hasReturned = false
+  /// What is wrong with the event that came after those that were returned last.
+  private(set) var failure: GenerationError?
   /// Whether the last event has been returned.
   private(set) var isDone = false
   /// The answer to a request for embeddings, once it is there.
@@ -54,9 +58,9 @@ struct UpstreamReading: Sendable {
   ///
   /// - Throws: ``GenerationError`` where an error is reported inside, or it makes no sense.
   mutating func read(_ buffer: ByteBuffer) throws(GenerationError) -> [GenerationEvent] {
-    guard !isDone else { return [] }
+    guard !isDone, failure == nil else { return [] }
     switch form {
-    case .events: return try stream(buffer)
+    case .events: return try stream(events.read(buffer))
     case .failure:
       let room = UpstreamFailure.maximumErrorSize - gathered.readableBytes
       if room > 0 {
@@ -77,7 +81,7 @@ struct UpstreamReading: Sendable {
       }
       form = .events
       defer { gathered = ByteBuffer() }
-      return try stream(gathered)
+      return try stream(events.read(gathered))
     }
   }
 
@@ -85,12 +89,15 @@ struct UpstreamReading: Sendable {
   ///
   /// - Throws: ``GenerationError`` where the status said so, or the answer is not whole.
   mutating func end() throws(GenerationError) -> [GenerationEvent] {
-    guard !isDone else { return [] }
+    guard !isDone, failure == nil else { return [] }
     switch form {
     case .failure:
       guard let head else { throw GenerationError(.unavailable, "`\(endpoint)` answered nothing") }
       throw UpstreamFailure.error(head, body: gathered, endpoint: endpoint)
-    case .events: return try finish(after: [])
+    case .events:
+      var last: [GenerationEvent] = []
+      if let event = events.finish() { last = try stream([event]) }
+      return isDone || failure != nil ? last : try finish(after: last)
     case .unknown, .whole:
       _ = passMark()
       let value = try json()
@@ -125,14 +132,22 @@ struct UpstreamReading: Sendable {
     return gathered.readableBytesView.first { !white.contains($0) }
   }
 
-  private mutating func stream(_ buffer: ByteBuffer) throws(GenerationError) -> [GenerationEvent] {
+  private mutating func stream(_ complete: [EventStreamReader.Event]) throws(GenerationError) -> [GenerationEvent] {
     var found: [GenerationEvent] = []
-    for event in events.read(buffer) {
-      let read = try reader?.read(event) ?? []
-      check.note(read)
-      if reader?.tellsUsage == true { check.told() }
-      found += read
-      hasBegun = hasBegun || !event.data.elementsEqual("[DONE]".utf8)
+    defer { hasReturned = hasReturned || !found.isEmpty }
+    for event in complete {
+      do throws(GenerationError) {
+        let read = try reader?.read(event) ?? []
+        check.note(read)
+        if reader?.tellsUsage == true { check.told() }
+        found += read
+      } catch {
+        // What came before is part of an answer that nothing can be tried instead of any more.
+        guard hasReturned, !found.isEmpty else { throw error }
+        failure = error
+        return found
+      }
+      hasBegun = hasBegun || !event.isDone
       if reader?.isDone == true { return try finish(after: found) }
     }
     if events.isTooLong {
