@@ -43,3 +43,13 @@ extension Usage {
     return usage
   }
 }
+
+extension GenerationEvent {
+  /// Whether it carries a part of the answer.
+  var isPiece: Bool {
+    switch self {
+    case .text, .reasoning, .toolCall: true
+    case .started, .prompt, .finished: false
+    }
+  }
+}

@@ -20,6 +20,9 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
     /// Whether the request has been given to the connection, after which the upstream may bill it.
     var isSent = false
     var isNoted = false
+    var hasHead = false
+    /// Connections that were lost before a head came.
+    var losses = 0
     /// Pieces of the answer that were read.
     var pieces = 0
     /// How the answer ended, once it has.
@@ -32,6 +35,9 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
 
   private let call: UpstreamCall
   private let attempt: CallMachine.Attempt
+  private let upstream: Int
+  /// Of its address, in the fleet.
+  private let place: Int
   private let endpoint: UpstreamEndpoint
   private let model: UpstreamEndpoint.Model
   private let request: HTTPClient.Request
@@ -50,6 +56,7 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
       let lane = shared.fleet.lanes[attempt.lane]
       return (lane.endpoint, shared.fleet.endpoints[lane.endpoint].upstream, lane.key)
     }
+    (upstream, place) = (way.upstream, way.endpoint)
     endpoint = pool.endpoints[way.upstream]
     model = pool.models[attempt.model]
     guard let site = pool.sites[way.endpoint] else {
@@ -80,11 +87,13 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
   }
 
   /// Sends the request.
-  func run() {
+  ///
+  /// - Parameter isNew: whether on a new connection in any case.
+  func run(isNew: Bool = false) {
     // Once the request is on its way the exchange's own timer takes over; before that the client's time to connect holds,
     // unless the request has less.
     let connect = began + .nanoseconds(max(1, endpoint.deadlines.connect.inNanoseconds))
-    let client = call.pool.client(of: call.pool.endpoints.firstIndex { $0.name == endpoint.name } ?? 0)
+    let client = call.pool.client(of: upstream, isNew: isNew)
     var request = request
     request.body = .stream(contentLength: Int64(body.readableBytes)) { self.send(to: $0) }
     let task = client.execute(
@@ -143,6 +152,22 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
         model: model.name, provider: endpoint.name, usage: usage, isExact: state.completion?.basis == .checked))
   }
 
+  /// Sends the request once more where the connection may have been one that was kept and is gone. Nobody has read it, so
+  /// nothing has failed, and nobody is to be left alone for it.
+  private func sendsAgain() -> Bool {
+    let losses = state.withLock { state in
+      if !state.isOver, !state.hasHead { state.losses += 1 }
+      return state.isOver || state.hasHead ? 0 : state.losses
+    }
+    let mayBeKept = call.pool.state.withLock { shared in
+      // Whoever closes new connections, too, has to answer before it is believed again.
+      losses == 2 ? shared.answered.remove(place) != nil : shared.answered.contains(place)
+    }
+    guard losses == 1, mayBeKept, attempt.id == 0 else { return false }
+    run(isNew: true)
+    return true
+  }
+
   // MARK: The client's side
 
   func didSendRequestHead(task: HTTPClient.Task<Void>, _ head: HTTPRequestHead) {
@@ -150,7 +175,9 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
   }
 
   func didReceiveHead(task: HTTPClient.Task<Void>, _ head: HTTPResponseHead) -> EventLoopFuture<Void> {
-    feed(task) { reading throws(GenerationError) in
+    state.withLock { $0.hasHead = true }
+    call.pool.state.withLock { _ = $0.answered.insert(place) }
+    return feed(task) { reading throws(GenerationError) in
       try reading.begin(head)
       return []
     }
@@ -161,6 +188,7 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
   }
 
   func didReceiveError(task: HTTPClient.Task<Void>, _ error: any Error) {
+    if UpstreamFailure.isClosed(error), sendsAgain() { return }
     var failure = UpstreamFailure.error(error, endpoint: endpoint.name, connect: endpoint.deadlines.connect)
     if error as? HTTPClientError == .deadlineExceeded {
       failure = UpstreamFailure.passed(.whole, call.time, endpoint: endpoint.name)
@@ -179,7 +207,7 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
     _ task: HTTPClient.Task<Void>,
     _ step: (inout UpstreamReading) throws(GenerationError) -> [GenerationEvent]
   ) -> EventLoopFuture<Void> {
-    typealias Stepped = (Result<[GenerationEvent], GenerationError>, isDone: Bool, UpstreamAnswer?)
+    typealias Stepped = (Result<[GenerationEvent], GenerationError>, isDone: Bool, UpstreamAnswer?, GenerationError?)
     let stepped: Stepped? = state.withLock { state in
       guard !state.isOver else { return nil }
       do throws(GenerationError) {
@@ -187,18 +215,21 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
         if !events.isEmpty { state.lastEvent = .now() }
         state.pieces += events.count { $0.isPiece }
         if case .finished(let completion) = events.last { state.completion = completion }
-        return (.success(events), state.reading.isDone, state.reading.vectors.map(UpstreamAnswer.vectors))
+        let vectors = state.reading.vectors.map(UpstreamAnswer.vectors)
+        return (.success(events), state.reading.isDone, vectors, state.reading.failure)
       } catch {
-        return (.failure(error), false, nil)
+        return (.failure(error), false, nil, nil)
       }
     }
     switch stepped {
     case nil: return task.eventLoop.makeSucceededVoidFuture()
-    case (.failure(let error), _, _)?:
+    case (.failure(let error), _, _, _)?:
       conclude(error, breaksOff: true)
       return task.eventLoop.makeSucceededVoidFuture()
-    case (.success(let events), let isDone, let vectors)?:
-      return pass(events, isDone: isDone, vectors: vectors, on: task.eventLoop)
+    case (.success(let events), let isDone, let vectors, let failure)?:
+      let passed = pass(events, isDone: isDone, vectors: vectors, on: task.eventLoop)
+      if let failure { conclude(failure, breaksOff: true) }
+      return passed
     }
   }
 
@@ -235,12 +266,8 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
   private func begin(with events: [GenerationEvent], isDone: Bool, on eventLoop: any EventLoop) {
     let start = GenerationEvent.started(GenerationStart(model: model.name, provider: endpoint.name))
     if isDone {
-      if case .finished(let completion) = events.last {
-        noteBasis(completion.basis)
-        deliver(.stream(.events([start] + events)))
-      } else {
-        deliver(.stream(.events([start] + events)))
-      }
+      if case .finished(let completion) = events.last { noteBasis(completion.basis) }
+      deliver(.stream(.events([start] + events)))
       return
     }
     let (stream, continuation) = GenerationStream.make()
@@ -369,15 +396,5 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
     let start = state.held != nil ? .now() : state.isDelivered ? state.lastEvent : began
     let time = start + .nanoseconds(max(1, limit.inNanoseconds))
     return time < whole ? (time, state.isDelivered ? .betweenTokens : .firstByte) : (whole, .whole)
-  }
-}
-
-extension GenerationEvent {
-  /// Whether it carries a part of the answer.
-  fileprivate var isPiece: Bool {
-    switch self {
-    case .text, .reasoning, .toolCall: true
-    case .started, .prompt, .finished: false
-    }
   }
 }

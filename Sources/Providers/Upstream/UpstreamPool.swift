@@ -10,6 +10,8 @@ final class UpstreamPool: Sendable {
   struct State: Sendable {
     var fleet: Fleet
     var calls = 0
+    /// The endpoints that have answered, to which connections may have been kept.
+    var answered: Set<Int> = []
     var isRetired = false
   }
 
@@ -38,6 +40,8 @@ final class UpstreamPool: Sendable {
   /// A client of several loops may tell of an exchange on one loop while its connection is on another, and async-http-client
   /// 1.37 ends the process where an upstream answers and closes the connection before that news has changed loops.
   private let clients: [[HTTPClient]]
+  /// For each upstream, one that keeps no connections.
+  private let keepless: [HTTPClient]
   private let turn = Atomic<UInt>(0)
   private let report: @Sendable (String) -> Void
   /// One for each endpoint of the fleet; nil where the address is none.
@@ -81,24 +85,34 @@ final class UpstreamPool: Sendable {
     self.passages = passages
     passable = fleet.models.indices.map { PassableLimits(of: $0, fleet, endpoints, models, passages) }
     let eventLoops = Array(MultiThreadedEventLoopGroup.singleton.makeIterator().prefix(Self.mostLoops))
+    let limit = Self.connectionsPerHost
     clients = endpoints.map { endpoint in
-      var settings = HTTPClient.Configuration()
-      settings.timeout = .init(connect: .nanoseconds(max(1, endpoint.deadlines.connect.inNanoseconds)))
-      settings.connectionPool = .init(
-        idleTimeout: .seconds(30),
-        concurrentHTTP1ConnectionsPerHostSoftLimit: Self.connectionsPerHost / eventLoops.count)
-      // Retries have one owner, and it is not the connection pool.
-      settings.connectionPool.retryConnectionEstablishment = false
-      settings.redirectConfiguration = .disallow
-      return eventLoops.map { HTTPClient(eventLoopGroupProvider: .shared($0), configuration: settings) }
+      eventLoops.map { Self.client(of: endpoint, keeping: .seconds(30), limit: limit / eventLoops.count, on: $0) }
+    }
+    keepless = endpoints.enumerated().map { index, endpoint in
+      Self.client(of: endpoint, keeping: .milliseconds(1), limit: limit, on: eventLoops[index % eventLoops.count])
     }
     state = Mutex(State(fleet: fleet))
+  }
+
+  private static func client(
+    of endpoint: UpstreamEndpoint, keeping time: TimeAmount, limit: Int, on eventLoop: any EventLoop
+  ) -> HTTPClient {
+    var settings = HTTPClient.Configuration()
+    settings.timeout = .init(connect: .nanoseconds(max(1, endpoint.deadlines.connect.inNanoseconds)))
+    settings.connectionPool = .init(idleTimeout: time, concurrentHTTP1ConnectionsPerHostSoftLimit: limit)
+    // Retries have one owner, and it is not the connection pool.
+    settings.connectionPool.retryConnectionEstablishment = false
+    settings.redirectConfiguration = .disallow
+    return HTTPClient(eventLoopGroupProvider: .shared(eventLoop), configuration: settings)
   }
 
   private static func site(kind: UpstreamEndpoint.Kind, url: String) -> Site? {
     func request(_ path: String) -> HTTPClient.Request? {
       var request = try? HTTPClient.Request(url: url + path, method: .POST)
       request?.headers.add(name: "content-type", value: "application/json")
+      // Whoever says nothing takes any coding (RFC 9110, section 12.5.3).
+      request?.headers.add(name: "accept-encoding", value: "identity")
       if kind == .anthropic { request?.headers.add(name: "anthropic-version", value: "2023-06-01") }
       return request
     }
@@ -149,13 +163,16 @@ final class UpstreamPool: Sendable {
   }
 
   /// A client for one exchange; the event loops take turns.
-  func client(of upstream: Int) -> HTTPClient {
+  ///
+  /// - Parameter isNew: whether it has to open a connection.
+  func client(of upstream: Int, isNew: Bool) -> HTTPClient {
+    guard !isNew else { return keepless[upstream] }
     let own = clients[upstream]
     return own[Int(turn.wrappingAdd(1, ordering: .relaxed).oldValue % UInt(own.count))]
   }
 
   private func closeConnections() {
-    for client in clients.joined() { client.shutdown { _ in } }
+    for client in Array(clients.joined()) + keepless { client.shutdown { _ in } }
     closeLoops()
   }
 
@@ -190,7 +207,7 @@ final class UpstreamPool: Sendable {
     }
     guard isFirst else { return }
     closeLoops()
-    for client in clients.joined() { try? await client.shutdown() }
+    for client in Array(clients.joined()) + keepless { try? await client.shutdown() }
   }
 }
 
