@@ -1,6 +1,18 @@
 import CPostgres
 import Foundation
 
+/// A statement with parameters `$1`, `$2` …
+package struct PostgresStatement: Sendable, Equatable {
+  let sql: String
+  let parameters: [PostgresValue]
+
+  /// A statement.
+  package init(_ sql: String, _ parameters: [PostgresValue] = []) {
+    self.sql = sql
+    self.parameters = parameters
+  }
+}
+
 /// One connection to a server, for one thread. Every call has a deadline; one that passes it leaves the connection broken.
 final class PostgresConnection {
   /// What holds for each connection.
@@ -12,6 +24,9 @@ final class PostgresConnection {
     var statementTime: Duration = .seconds(15)
     /// Waiting for one lock.
     var lockTime: Duration = .seconds(5)
+    /// How long the server lets a transaction be that asks nothing. Less than ``lockTime``: a process that was stopped amid one
+    /// holds up all others that need the same rows.
+    var idleTime: Duration = .seconds(3)
   }
 
   private let handle: OpaquePointer
@@ -39,7 +54,7 @@ final class PostgresConnection {
         set_config('idle_in_transaction_session_timeout', $3, false), set_config('TimeZone', 'UTC', false),
         set_config('client_min_messages', 'warning', false)
       """,
-      [settings.statementTime, settings.lockTime, settings.statementTime * 2].map { .text("\(milliseconds($0))ms") })
+      [settings.statementTime, settings.lockTime, settings.idleTime].map { .text("\(milliseconds($0))ms") })
   }
 
   deinit { PQfinish(handle) }
@@ -85,15 +100,62 @@ final class PostgresConnection {
   ///
   /// - Throws: ``PostgresError``.
   func execute(_ sql: String, _ parameters: [PostgresValue] = []) throws(PostgresError) -> PostgresRows {
+    try execute(PostgresStatement(sql, parameters))
+  }
+
+  private func execute(_ statement: PostgresStatement) throws(PostgresError) -> PostgresRows {
+    let end = try begin()
+    try send(statement)
+    try flush(until: end)
+    return try answer(until: end)
+  }
+
+  /// Runs statements in order with one journey to the server and back (PostgreSQL manual, section 34.5). After one that
+  /// fails none is run.
+  ///
+  /// - Returns: what each answered.
+  /// - Throws: ``PostgresError`` of the first that failed.
+  func execute(_ statements: [PostgresStatement]) throws(PostgresError) -> [PostgresRows] {
+    if statements.count == 1, let only = statements.first { return [try execute(only)] }
+    let end = try begin()
+    guard PQenterPipelineMode(handle) == 1 else { throw broken(.unreachable, Self.message(of: handle)) }
+    for statement in statements { try send(statement) }
+    guard PQpipelineSync(handle) == 1 else { throw broken(.unreachable, Self.message(of: handle)) }
+    try flush(until: end)
+    var answers: [PostgresRows] = []
+    var failure: PostgresError?
+    for _ in statements {
+      do throws(PostgresError) {
+        answers.append(try answer(until: end))
+      } catch {
+        // What follows a failure answers only that it was not run.
+        if failure == nil { failure = error }
+        guard !isBroken else { throw failure ?? error }
+      }
+    }
+    try waitForResult(until: end)
+    let last = PQgetResult(handle)
+    defer { PQclear(last) }
+    guard PQresultStatus(last) == PGRES_PIPELINE_SYNC, PQexitPipelineMode(handle) == 1 else {
+      throw broken(.unreachable, "PostgreSQL did not end its answers where the statements ended")
+    }
+    if let failure { throw failure }
+    return answers
+  }
+
+  /// When what is begun now must be over: a little after the server's own limit, so that its better message comes first.
+  private func begin() throws(PostgresError) -> ContinuousClock.Instant {
     guard !isBroken else { throw PostgresError(.unreachable, "the connection to PostgreSQL is broken") }
-    let literals = parameters.map { $0.literal.map { strdup($0) } ?? nil }
+    return ContinuousClock.now + settings.statementTime + .seconds(2)
+  }
+
+  private func send(_ statement: PostgresStatement) throws(PostgresError) {
+    let literals = statement.parameters.map { $0.literal.map { strdup($0) } ?? nil }
     defer { for literal in literals { free(literal) } }
     let sent = literals.map { UnsafePointer<CChar>($0) }.withUnsafeBufferPointer { buffer in
-      PQsendQueryParams(handle, sql, Int32(parameters.count), nil, buffer.baseAddress, nil, nil, 0)
+      PQsendQueryParams(handle, statement.sql, Int32(literals.count), nil, buffer.baseAddress, nil, nil, 0)
     }
     guard sent == 1 else { throw broken(.unreachable, Self.message(of: handle)) }
-    // A little longer than the server's own limit, so that its better message comes first.
-    return try receive(until: ContinuousClock.now + settings.statementTime + .seconds(2))
   }
 
   /// Whether the server has begun to close the connection, or sent something nobody asked for, while it was idle.
@@ -103,24 +165,30 @@ final class PostgresConnection {
     return PQconsumeInput(handle) != 1 || PQstatus(handle) != CONNECTION_OK
   }
 
-  private func receive(until end: ContinuousClock.Instant) throws(PostgresError) -> PostgresRows {
+  private func flush(until end: ContinuousClock.Instant) throws(PostgresError) {
     while true {
       switch PQflush(handle) {
-      case 0: break
+      case 0: return
       case 1:
         guard Self.wait(PQsocket(handle), POLLOUT | POLLIN, until: end) else { throw late() }
         guard PQconsumeInput(handle) == 1 else { throw broken(.unreachable, Self.message(of: handle)) }
-        continue
       default: throw broken(.unreachable, Self.message(of: handle))
       }
-      break
     }
+  }
+
+  private func waitForResult(until end: ContinuousClock.Instant) throws(PostgresError) {
+    while PQisBusy(handle) == 1 {
+      guard Self.wait(PQsocket(handle), POLLIN, until: end) else { throw late() }
+      guard PQconsumeInput(handle) == 1 else { throw broken(.unreachable, Self.message(of: handle)) }
+    }
+  }
+
+  /// What the statement answers whose turn it is.
+  private func answer(until end: ContinuousClock.Instant) throws(PostgresError) -> PostgresRows {
     var answer: Result<PostgresRows, PostgresError>?
     while true {
-      while PQisBusy(handle) == 1 {
-        guard Self.wait(PQsocket(handle), POLLIN, until: end) else { throw late() }
-        guard PQconsumeInput(handle) == 1 else { throw broken(.unreachable, Self.message(of: handle)) }
-      }
+      try waitForResult(until: end)
       guard let result = PQgetResult(handle) else { break }
       let read = read(result)
       PQclear(result)
@@ -149,6 +217,9 @@ final class PostgresConnection {
       }
       let changed = PQcmdTuples(result).map { Int(String(cString: $0)) ?? 0 } ?? 0
       return .success(PostgresRows(columns: columns, values: values, changed: changed))
+    case PGRES_PIPELINE_ABORTED:
+      // The state of a statement in a transaction that has failed.
+      return .failure(PostgresError(.statement(sqlState: "25P02"), "a statement before it failed"))
     default:
       let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))).map { String(cString: $0) }
       let text = PQresultErrorMessage(result).map { String(cString: $0) } ?? ""

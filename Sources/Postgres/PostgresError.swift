@@ -41,8 +41,9 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
   var breaksConnection: Bool {
     switch kind {
     case .unreachable, .timedOut: true
-    // The server is shutting down, was told to end this connection, or takes no more.
-    case .statement(let state): state.hasPrefix("57P0") || state.hasPrefix("08") || state == "53300"
+    // The server is shutting down, was told to end this connection, takes no more, or has waited for it too long.
+    case .statement(let state):
+      state.hasPrefix("57P0") || state.hasPrefix("08") || state == "53300" || state == "25P03"
     default: false
     }
   }

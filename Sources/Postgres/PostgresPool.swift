@@ -79,7 +79,9 @@ package final class PostgresPool: Sendable {
         return state.threads == 0
       }
       if isOver { continuation.resume() }
-      wake()
+      condition.lock()
+      condition.broadcast()
+      condition.unlock()
     }
   }
 
@@ -105,15 +107,15 @@ package final class PostgresPool: Sendable {
         state.waiting.append(work)
         return nil
       }
-      if let refusal { continuation.resume(returning: .failure(refusal)) } else { wake() }
+      if let refusal {
+        continuation.resume(returning: .failure(refusal))
+      } else {
+        condition.lock()
+        condition.signal()
+        condition.unlock()
+      }
     }
     return try answer.get()
-  }
-
-  private func wake() {
-    condition.lock()
-    condition.broadcast()
-    condition.unlock()
   }
 
   private func serve() {
@@ -186,10 +188,9 @@ final class Worker {
     let transaction = PostgresTransaction(connection)
     defer { transaction.isOver = true }
     do throws(PostgresError) {
-      _ = try connection.execute("BEGIN")
       let result = try body(transaction)
       // Nil where nothing was changed, so that nothing can be in doubt.
-      let number = try connection.execute("SELECT pg_current_xact_id_if_assigned()").rows.first?.text(0)
+      let number = try transaction.number()
       do throws(PostgresError) {
         _ = try connection.execute("COMMIT")
       } catch {
@@ -244,11 +245,22 @@ final class Worker {
 
 /// Statements of one transaction. Used on its thread, while the transaction is open.
 package final class PostgresTransaction {
+  private static let numberQuery = PostgresStatement("SELECT pg_current_xact_id_if_assigned()")
+
   private let connection: PostgresConnection
+  private var isBegun = false
+  /// What the last statements asked for; nil where they did not.
+  private var known: PostgresRows?
   var isOver = false
 
   init(_ connection: PostgresConnection) {
     self.connection = connection
+  }
+
+  /// Its number at the server; nil where it has changed nothing.
+  func number() throws(PostgresError) -> String? {
+    if known == nil { try execute([], areLast: true) }
+    return known?.rows.first?.text(0)
   }
 
   /// Runs one statement with parameters `$1`, `$2` …
@@ -256,7 +268,26 @@ package final class PostgresTransaction {
   /// - Throws: ``PostgresError``; the transaction is lost then.
   @discardableResult
   package func execute(_ sql: String, _ parameters: [PostgresValue] = []) throws(PostgresError) -> PostgresRows {
+    try execute([PostgresStatement(sql, parameters)])[0]
+  }
+
+  /// Runs statements in order, with one journey to the server and back.
+  ///
+  /// - Parameter areLast: whether none is expected to follow, which saves another journey.
+  /// - Returns: what each answered.
+  /// - Throws: ``PostgresError``; the transaction is lost then.
+  @discardableResult
+  package func execute(
+    _ statements: [PostgresStatement], areLast: Bool = false
+  ) throws(PostgresError) -> [PostgresRows] {
     precondition(!isOver, "a transaction was used after its end")
-    return try connection.execute(sql, parameters)
+    let first = isBegun ? [] : [PostgresStatement("BEGIN")]
+    let all = first + statements + (areLast ? [Self.numberQuery] : [])
+    guard !all.isEmpty else { return [] }
+    isBegun = true
+    known = nil
+    let answers = try connection.execute(all)
+    if areLast { known = answers.last }
+    return Array(answers.dropFirst(first.count).prefix(statements.count))
   }
 }

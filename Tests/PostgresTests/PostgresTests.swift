@@ -61,6 +61,63 @@ struct PostgresTests {
     }
   }
 
+  @Test func statementsThatGoTogetherAnswerInTheirOrder() async throws {
+    var options = PostgresPool.Options()
+    options.connections = 1
+    try await withPool(options) { pool in
+      let counts = try await pool.transact { (database) throws(PostgresError) in
+        try database.execute([
+          PostgresStatement("CREATE TABLE t (n bigint PRIMARY KEY, v text)"),
+          PostgresStatement("INSERT INTO t SELECT n, $1 FROM generate_series(1, 3) AS s (n)", [.text("x")]),
+        ])
+        // More than the server answers, or takes, at once.
+        let long = String(repeating: "y", count: 4 << 20)
+        let answers = try database.execute(
+          [
+            PostgresStatement("SELECT count(*) FROM t"), PostgresStatement("SELECT $1::text", [.text(long)]),
+            PostgresStatement("UPDATE t SET v = $1 WHERE n < 3", [.text(long)]), PostgresStatement("SELECT v FROM t"),
+          ], areLast: true)
+        return [answers.count, Int(answers[0].rows[0].integer(0) ?? 0), answers[2].changed, answers[3].rows.count]
+      }
+      #expect(counts == [4, 3, 2, 3])
+      let failure = await #expect(throws: PostgresError.self) {
+        try await pool.transact { (database) throws(PostgresError) in
+          try database.execute(
+            [
+              PostgresStatement("INSERT INTO t VALUES (9, '')"), PostgresStatement("INSERT INTO t VALUES (1, '')"),
+              PostgresStatement("INSERT INTO t VALUES (10, '')"),
+            ], areLast: true)
+        }
+      }
+      #expect(failure?.kind == .statement(sqlState: "23505"), "the first that failed, not those that were not run")
+      #expect(try await run(pool, "SELECT count(*) FROM t").rows.first?.integer(0) == 3, "the connection serves on")
+    }
+  }
+
+  @Test func aTransactionThatStoppedInItsMiddleDoesNotHoldUpOthers() async throws {
+    try await withPool { pool in
+      _ = try await run(pool, "CREATE TABLE t (n bigint PRIMARY KEY, v bigint)")
+      _ = try await run(pool, "INSERT INTO t VALUES (1, 0)")
+      let attempts = Mutex(0)
+      async let stopped: Void = pool.transact { (database) throws(PostgresError) in
+        try database.execute("UPDATE t SET v = v + 10 WHERE n = 1")
+        // As a process that is suspended: it holds the row, and asks nothing.
+        if attempts.withLock({
+          $0 += 1; return $0
+        }) == 1 {
+          Thread.sleep(forTimeInterval: 8)
+        }
+      }
+      while attempts.withLock({ $0 }) == 0 { try await Task.sleep(for: .milliseconds(10)) }
+      let began = ContinuousClock.now
+      _ = try await run(pool, "UPDATE t SET v = v + 1 WHERE n = 1")
+      #expect(ContinuousClock.now - began < .seconds(5))
+      try await stopped
+      #expect(try await run(pool, "SELECT v FROM t").rows.first?.integer(0) == 11, "each of them counts once")
+      #expect(attempts.withLock { $0 } == 2)
+    }
+  }
+
   @Test func transactionsThatMeetAreRunAgain() async throws {
     var options = PostgresPool.Options()
     options.connections = 4

@@ -15,46 +15,51 @@ extension PostgresUsageStore {
     return counters
   }
 
-  /// Takes the rows of counters, in their order, for this transaction alone; makes those that are missing.
-  static func lock(_ names: [CounterID], _ database: PostgresTransaction) throws(PostgresError) -> [CounterID: Counter]
-  {
-    guard !names.isEmpty else { return [:] }
-    let taking = """
-      SELECT scope, span, spent::text, reserved::text FROM prsm_usage_counter
-      WHERE (scope, span) IN (SELECT * FROM unnest($1::text[], $2::text[])) ORDER BY scope, span FOR UPDATE
-      """
-    var counters = counters(try database.execute(taking, parameters(names)))
+  /// Takes the rows of counters, in their order, for this transaction alone, making those that are missing; and then closes
+  /// reservations.
+  ///
+  /// - Returns: the counters, which reservations were there, and which had been counted as lost.
+  static func begin(
+    _ names: [CounterID], _ closing: [UsageID], _ database: PostgresTransaction
+  ) throws(PostgresError) -> (counters: [CounterID: Counter], open: Set<UsageID>, recovered: Set<UsageID>) {
+    let deleting = PostgresStatement(
+      "DELETE FROM prsm_usage_reservation WHERE id = ANY ($1::text[]) RETURNING id", [.texts(closing.map(\.text))])
+    var rows = try database.execute((names.isEmpty ? [] : [taking(names)]) + (closing.isEmpty ? [] : [deleting]))[...]
+    var counters = names.isEmpty ? [:] : rows.popFirst().map(Self.counters) ?? [:]
     let missing = names.filter { counters[$0] == nil }
-    guard !missing.isEmpty else { return counters }
-    // Another replica may make them at the same time, and have counted before this one gets hold of them.
-    try database.execute(
-      """
-      INSERT INTO prsm_usage_counter SELECT scope, span, 0, 0 FROM unnest($1::text[], $2::text[]) AS t (scope, span)
-      ORDER BY 1, 2 ON CONFLICT DO NOTHING
-      """, parameters(missing))
-    counters.merge(Self.counters(try database.execute(taking, parameters(missing)))) { _, new in new }
-    return counters
-  }
-
-  static func close(
-    _ ids: [UsageID], _ database: PostgresTransaction
-  ) throws(PostgresError) -> (open: Set<UsageID>, recovered: Set<UsageID>) {
-    guard !ids.isEmpty else { return ([], []) }
-    let closed = try database.execute(
-      "DELETE FROM prsm_usage_reservation WHERE id = ANY ($1::text[]) RETURNING id", [.texts(ids.map(\.text))])
-    let open = Set(closed.rows.compactMap { $0.text(0).map { UsageID(text: $0) } })
-    let others = ids.filter { !open.contains($0) }
-    guard !others.isEmpty else { return (open, []) }
+    if !missing.isEmpty {
+      // Another replica may make them at the same time, and have counted before this one gets hold of them.
+      let made = try database.execute([
+        PostgresStatement(
+          """
+          INSERT INTO prsm_usage_counter SELECT scope, span, 0, 0 FROM unnest($1::text[], $2::text[]) AS t (scope, span)
+          ORDER BY 1, 2 ON CONFLICT DO NOTHING
+          """, parameters(missing)), taking(missing),
+      ])
+      counters.merge(made.last.map(Self.counters) ?? [:]) { _, new in new }
+    }
+    let open = Set((rows.popFirst()?.rows ?? []).compactMap { $0.text(0).map { UsageID(text: $0) } })
+    let others = closing.filter { !open.contains($0) }
+    guard !others.isEmpty else { return (counters, open, []) }
     let lost = try database.execute(
       "SELECT id FROM prsm_usage_event WHERE id = ANY ($1::text[]) AND outcome = 'lost'", [.texts(others.map(\.text))])
-    return (open, Set(lost.rows.compactMap { $0.text(0).map { UsageID(text: $0) } }))
+    return (counters, open, Set(lost.rows.compactMap { $0.text(0).map { UsageID(text: $0) } }))
   }
 
-  static func save(_ transaction: UsageTransaction, _ database: PostgresTransaction) throws(PostgresError) {
+  private static func taking(_ names: [CounterID]) -> PostgresStatement {
+    PostgresStatement(
+      """
+      SELECT scope, span, spent::text, reserved::text FROM prsm_usage_counter
+      WHERE (scope, span) IN (SELECT * FROM unnest($1::text[], $2::text[])) ORDER BY scope, span FOR UPDATE
+      """, parameters(names))
+  }
+
+  /// Writes the counters that were changed; nil where none was.
+  static func saving(_ transaction: UsageTransaction) -> PostgresStatement? {
     let names = transaction.changed.sorted()
-    guard !names.isEmpty else { return }
+    guard !names.isEmpty else { return nil }
     let counters = names.map { transaction.counter($0) }
-    try database.execute(
+    return PostgresStatement(
       """
       INSERT INTO prsm_usage_counter
         SELECT * FROM unnest($1::text[], $2::text[], $3::numeric[], $4::numeric[])
@@ -65,9 +70,9 @@ extension PostgresUsageStore {
       ])
   }
 
-  static func insert(_ reservations: [Reservation], _ database: PostgresTransaction) throws(PostgresError) {
-    guard !reservations.isEmpty else { return }
-    try database.execute(
+  static func insertion(of reservations: [Reservation]) -> PostgresStatement? {
+    guard !reservations.isEmpty else { return nil }
+    return PostgresStatement(
       """
       INSERT INTO prsm_usage_reservation
         SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
@@ -83,9 +88,9 @@ extension PostgresUsageStore {
       ])
   }
 
-  static func insert(_ events: [UsageEvent], _ database: PostgresTransaction) throws(PostgresError) {
-    guard !events.isEmpty else { return }
-    try database.execute(
+  static func insertion(of events: [UsageEvent]) -> PostgresStatement? {
+    guard !events.isEmpty else { return nil }
+    return PostgresStatement(
       """
       INSERT INTO prsm_usage_event
         SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],

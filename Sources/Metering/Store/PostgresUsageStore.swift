@@ -23,13 +23,14 @@ package final class PostgresUsageStore: UsageStore {
   ) async throws(UsageStoreError) -> Result {
     let names = counters.sorted()
     return try await describing { (database) throws(PostgresError) in
-      let loaded = try Self.lock(names, database)
-      let (open, recovered) = try Self.close(closing, database)
+      let (loaded, open, recovered) = try Self.begin(names, closing, database)
       var transaction = UsageTransaction(counters: loaded, open: open, recovered: recovered)
       let result = body(&transaction)
-      try Self.insert(transaction.reservations, database)
-      try Self.insert(transaction.events, database)
-      try Self.save(transaction, database)
+      try database.execute(
+        [
+          Self.insertion(of: transaction.reservations), Self.insertion(of: transaction.events),
+          Self.saving(transaction),
+        ].compactMap { $0 }, areLast: true)
       return result
     }
   }
