@@ -55,13 +55,16 @@ package final class AnswerCache: Sendable {
   }
 
   /// Keeps an answer. Ones that are too large, that are not whole, or that the provider withheld a part of, are not kept.
+  ///
+  /// - Parameter lifetime: how long it is good, where that is less than the policy's: it was kept elsewhere before.
   package func keep(
-    _ events: [GenerationEvent], _ key: CacheKey, tenant: String, model: String, meaning: Meaning? = nil
+    _ events: [GenerationEvent], _ key: CacheKey, tenant: String, model: String, meaning: Meaning? = nil,
+    lifetime: Duration? = nil
   ) {
     guard case .started = events.first, case .finished(let completion) = events.last,
       completion.reason != .contentFilter
     else { return }
-    store(events, key, tenant: tenant, model: model, meaning: meaning)
+    store(events, key, tenant: tenant, model: model, meaning: meaning, lifetime: lifetime)
   }
 
   /// The events of a kept answer as they are given again: by the cache, with a prompt that was found in it.
@@ -79,9 +82,14 @@ package final class AnswerCache: Sendable {
   }
 
   /// Keeps an answer. Ones that are too large are not kept.
-  func store(_ events: [GenerationEvent], _ key: CacheKey, tenant: String, model: String, meaning: Meaning?) {
+  func store(
+    _ events: [GenerationEvent], _ key: CacheKey, tenant: String, model: String, meaning: Meaning?,
+    lifetime: Duration? = nil
+  ) {
     let now = clock()
-    state.withLock { $0.store(events, key, tenant: tenant, model: model, meaning: meaning, now) }
+    state.withLock {
+      $0.store(events, key, tenant: tenant, model: model, meaning: meaning, lifetime: lifetime, now)
+    }
   }
 
   /// Forgets answers: those of a tenant, of a model, of both, or all.
@@ -132,7 +140,9 @@ extension AnswerCache {
     var tenant: String
     var model: String
     var bytes: Int
-    var expires: ContinuousClock.Instant
+    var kept: ContinuousClock.Instant
+    /// How long it is good, unless the policy says less by now.
+    var lifetime: Duration
     var meaning: Meaning?
     var older: CacheKey?
     var newer: CacheKey?
@@ -152,7 +162,7 @@ extension AnswerCache {
     }
 
     mutating func find(_ key: CacheKey, _ now: ContinuousClock.Instant) -> [GenerationEvent]? {
-      guard let entry = entries[key], entry.expires > now else {
+      guard let entry = entries[key], isGood(entry, now) else {
         remove(key)
         return nil
       }
@@ -168,7 +178,7 @@ extension AnswerCache {
       let decisive = Similarity.decisive(turn)
       var best: (key: CacheKey, cosine: Float)?
       for key in similar[rest] ?? [] {
-        guard let entry = entries[key], entry.expires > now, let meaning = entry.meaning,
+        guard let entry = entries[key], isGood(entry, now), let meaning = entry.meaning,
           let cosine = Similarity.dot(unit, meaning.embedding), cosine >= threshold, cosine > best?.cosine ?? -1,
           Similarity.decisive(meaning.turn) == decisive, !Similarity.differsInAPartOnly(meaning.turn, turn)
         else { continue }
@@ -182,7 +192,7 @@ extension AnswerCache {
 
     mutating func store(
       _ events: [GenerationEvent], _ key: CacheKey, tenant: String, model: String, meaning: Meaning?,
-      _ now: ContinuousClock.Instant
+      lifetime: Duration?, _ now: ContinuousClock.Instant
     ) {
       var bytes = events.reduce(512) { $0 + $1.approximateBytes }
       if let meaning { bytes += meaning.turn.utf8.count + meaning.embedding.count * 4 + 64 }
@@ -199,11 +209,16 @@ extension AnswerCache {
         similar[rest, default: []].append(key)
       }
       entries[key] = Entry(
-        events: events, tenant: tenant, model: model, bytes: bytes, expires: now + policy.lifetime, meaning: meaning)
+        events: events, tenant: tenant, model: model, bytes: bytes, kept: now, lifetime: lifetime ?? policy.lifetime,
+        meaning: meaning)
       append(key)
       statistics.bytes += bytes
       statistics.entries += 1
       shrink()
+    }
+
+    private func isGood(_ entry: Entry, _ now: ContinuousClock.Instant) -> Bool {
+      entry.kept + min(entry.lifetime, policy.lifetime) > now
     }
 
     mutating func shrink() {

@@ -31,16 +31,19 @@ package struct PostgresAnswers: Sendable {
     self.pool = pool
   }
 
-  /// The events of the answer to an equal request; nil where there is none that is still good, and where the database is away.
-  package func find(_ key: CacheKey, at time: UTCTime) async -> [GenerationEvent]? {
+  /// The events of the answer to an equal request, and how much longer they are good; nil where there is none that still is,
+  /// and where the database is away.
+  package func find(_ key: CacheKey, at time: UTCTime) async -> (events: [GenerationEvent], lifetime: Duration)? {
     guard pool.failure == nil else { return nil }
     do throws(PostgresError) {
       let rows = try await pool.transact { (database) throws(PostgresError) in
         try database.execute(
-          "SELECT events FROM prsm_answer WHERE key = $1::bytea AND until > $2::bigint",
+          "SELECT events, until FROM prsm_answer WHERE key = $1::bytea AND until > $2::bigint",
           [.bytes(key.digest), .integer(time.microseconds)])
       }
-      return rows.rows.first?.text(0).flatMap { AnswerCoding.events($0) }
+      guard let row = rows.rows.first, let until = row.integer(1), let events = row.text(0).flatMap(AnswerCoding.events)
+      else { return nil }
+      return (events, UTCTime(microseconds: until).since(time))
     } catch {
       return nil
     }

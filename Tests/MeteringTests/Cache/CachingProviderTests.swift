@@ -34,6 +34,21 @@ import Testing
     #expect(provider.calls == 2)
   }
 
+  @Test func answersAreNoOlderThanThePolicyAllowsNowNorThanWhereTheyCameFrom() throws {
+    let time = Mutex(ContinuousClock.now)
+    let cache = AnswerCache(policy: CachePolicy(lifetime: .seconds(60))) { time.withLock { $0 } }
+    let keys = ["own", "theirs"].map { CacheKey(CacheKeyTests.request(tenant: $0)) }
+    let answer: [GenerationEvent] = [
+      .started(GenerationStart(model: "m", provider: "p")), .finished(Completion(reason: .stop, usage: Usage())),
+    ]
+    cache.keep(answer, keys[0], tenant: "own", model: "m")
+    cache.keep(answer, keys[1], tenant: "theirs", model: "m", lifetime: .seconds(5))
+    time.withLock { $0 += .seconds(6) }
+    #expect(cache.find(keys[0]) != nil && cache.find(keys[1]) == nil)
+    cache.policy = CachePolicy(lifetime: .seconds(3))
+    #expect(cache.find(keys[0]) == nil)
+  }
+
   @Test func answersGoWhenTheyAreOldOrPurged() async throws {
     let provider = CountingProvider()
     let time = Mutex(ContinuousClock.now)
