@@ -73,7 +73,13 @@ package struct BudgetScope: Sendable, Hashable, CustomStringConvertible {
   /// As stores spell it: `key:prsm-abc`.
   package var text: String { "\(level.rawValue):\(name)" }
   /// As people read it.
-  package var description: String { level == .node ? "the node" : "\(level.rawValue) `\(name)`" }
+  package var description: String {
+    switch level {
+    case .node: "the node"
+    case .organization: "organisation `\(name)`"
+    case .key, .user, .project: "\(level.rawValue) `\(name)`"
+    }
+  }
 }
 
 /// Who the holders of keys are, from the configuration.

@@ -48,6 +48,8 @@ enum BudgetBook {
       return grant(claim, request.model, tokens, first.cost, plan, places, &ledger, replaced: [])
     }
     // Every budget in the way must allow it, so only an action that all of them name is taken.
+    let waiting = refusal(first.findings, actions: Array(first.actions.prefix { $0 != .downgrade }), claim)
+    if case .deferred = waiting { return waiting }
     if first.actions.contains(.downgrade) {
       for model in plan.policy.value.cheaper[request.model] ?? [] where request.allowsModel(model) {
         let next = moneyFindings(claim, model: model, tokens, plan, places, &ledger)

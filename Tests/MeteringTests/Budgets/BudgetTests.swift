@@ -123,6 +123,17 @@ import Testing
     #expect(grant.model == "strong")
   }
 
+  @Test(arguments: [true, false]) func whatIsNamedFirstIsTriedFirst(defersFirst: Bool) async throws {
+    let actions: [Budget.Action] = defersFirst ? [.deferLowPriority, .downgrade] : [.downgrade, .deferLowPriority]
+    let budgets = [Budget(.key, per: .day, limit: four, whenExceeded: actions + [.refuse])]
+    let meter = try await meter(.sample(budgets: budgets, cheaper: ["strong": ["local"]]), clock: TestClock())
+    let grant = try #require(await meter.decide(.sample()).grant)
+    let patient = await meter.decide(.sample(priority: -1))
+    #expect(patient.isDeferred == defersFirst && (patient.grant?.model == "local") == !defersFirst)
+    #expect(await meter.decide(.sample()).grant?.model == "local", "work of usual priority does not wait")
+    #expect(grant.model == "strong")
+  }
+
   @Test func whatCostsNothingRunsOnASpentBudget() async throws {
     let meter = try await meter(.sample(budgets: [Budget(.node, per: .month, limit: .zero)]), clock: TestClock())
     #expect(await meter.decide(.sample("local")).grant != nil)
