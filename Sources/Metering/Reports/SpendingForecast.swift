@@ -4,7 +4,8 @@ package struct SpendingForecast: Sendable, Hashable {
   package enum Basis: String, Sendable, Hashable {
     /// Fewer than three whole days are known: nothing can be said.
     case nothing
-    /// Fewer than fourteen: every day is taken to be like the median day.
+    /// Fewer than fourteen, or most of them cost nothing: every day is taken to be like the median day, or where that cost
+    /// nothing and three days did cost something, like the mean.
     case level
     /// Fourteen or more: a trend over the last 28 days, and the weekday where each was seen twice.
     case trend
@@ -108,6 +109,15 @@ package struct SpendingForecast: Sendable, Hashable {
       guard let level = RobustStatistics.median(values), let scale = RobustStatistics.scale(values) else { return nil }
       self.level = level
       noise = scale * Self.inflation(values.count, freedoms: 1)
+      if level == 0, values.count(where: { $0 > 0 }) >= 3 {
+        // Where most days cost nothing their median knows nothing of those that do.
+        let mean = values.reduce(0, +) / Double(values.count)
+        let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+        self.level = mean
+        noise = (squares / Double(values.count - 1)).squareRoot()
+        hasTrend = false
+        return
+      }
       guard hasTrend, level > 0 else { return }
       for weekday in 0..<7 {
         let same = values.indices.filter { (firstDay + $0) % 7 == weekday }.map { values[$0] }

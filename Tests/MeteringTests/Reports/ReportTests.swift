@@ -60,6 +60,21 @@ import Testing
     #expect(over.runsOut == Self.today, "what has run out needs no forecast")
   }
 
+  @Test func daysWithoutRequestsBetweenDearOnesAreNoPromiseThatNoneFollow() throws {
+    let costs = (0..<24).map { Money(micro: $0 % 3 == 1 ? 30_000_000 : 0) }
+    let forecast = SpendingForecast(
+      dailyCosts: costs, firstDay: Self.today.day - 24, spent: Money(micro: 240_000_000),
+      limit: Money(micro: 290_000_000), now: Self.today)
+    let end = try #require(forecast.atMonthEnd)
+    #expect(abs(end.expected.approximate - 310) < 1, "seven days of ten on average")
+    #expect(end.low < Money(micro: 280_000_000) && end.high > Money(micro: 340_000_000))
+    #expect(forecast.basis == .level && forecast.runsOut != nil)
+    let idle = SpendingForecast(
+      dailyCosts: Array(repeating: .zero, count: 23) + [Money(micro: 500_000_000)], firstDay: Self.today.day - 24,
+      spent: .zero, limit: nil, now: Self.today)
+    #expect(idle.atMonthEnd?.expected == .zero, "one wild day is one")
+  }
+
   @Test func oneWildDayDoesNotMoveTheForecast() throws {
     var generator = SeededGenerator(seed: 5)
     var costs = (0..<28).map { _ in Money(micro: Int64.random(in: 900_000...1_100_000, using: &generator)) }
