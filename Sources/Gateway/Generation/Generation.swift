@@ -65,7 +65,7 @@ struct Generation: Sendable {
     do {
       let response = try await provider.embed(request)
       var settlement = Settlement(
-        outcome: .finished, model: response.model, provider: nil, usage: response.usage, isExact: true)
+        outcome: .finished, model: response.model, provider: response.provider, usage: response.usage, isExact: true)
       settlement.note(response.basis)
       await settle(settlement, answer, reservation, span)
       return response

@@ -73,6 +73,11 @@ package final class Meter: Sendable {
   /// How that policy estimates prompts.
   package var estimate: PromptEstimate { current.value.value.estimate }
 
+  /// Whether what a model reads or writes may cost anything.
+  package func costs(_ model: String) -> Bool {
+    current.value.upperBound(of: model, Usage(promptTokens: 1, completionTokens: 1), resolve) > .zero
+  }
+
   /// Puts another policy in force, for requests that come from now on. What is granted already keeps its prices.
   package func update(_ policy: MeteringPolicy) {
     current.set(policy)

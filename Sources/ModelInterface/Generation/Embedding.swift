@@ -28,6 +28,8 @@ public struct EmbeddingResponse: Sendable {
   public var usage: Usage
   /// What speaks for ``usage``.
   package var basis = UsageBasis.reported
+  /// The upstream that made them, by whose prices they are billed; nil where none did.
+  package var provider: String?
 
   /// Vectors.
   public init(model: String, vectors: [[Float]], usage: Usage) {

@@ -237,8 +237,12 @@ final class UpstreamExchange: HTTPClientResponseDelegate {
     _ events: [GenerationEvent], isDone: Bool, vectors: UpstreamAnswer?, on eventLoop: any EventLoop
   ) -> EventLoopFuture<Void> {
     let done = eventLoop.makeSucceededVoidFuture()
-    if let vectors {
-      if case .vectors(let response) = vectors { noteBasis(response.basis) }
+    if var vectors {
+      if case .vectors(var response) = vectors {
+        noteBasis(response.basis)
+        response.provider = endpoint.name
+        vectors = .vectors(response)
+      }
       deliver(vectors)
       return done
     }

@@ -10,8 +10,8 @@ struct NodeMeter: RequestMeter {
 
   let metering: NodeMetering
   let routing: NodeRouting
-  /// Makes the embedding of a text by a model; nil where there is none.
-  var embedder: Embedder?
+  /// Makes embeddings; nil where nothing does.
+  var encoder: (@Sendable (EmbeddingRequest) async throws(GenerationError) -> EmbeddingResponse)?
 
   func reserveNow(_ work: MeteredWork) throws(GenerationError) -> (any MeterReservation)? {
     switch work.kind {
@@ -64,9 +64,13 @@ struct NodeMeter: RequestMeter {
       var cached = CacheLookup(request, metering.cache)
       var events = cached.flatMap { metering.cache.find($0.key) }
       if events == nil, let key = cached?.key, let answers = metering.answers {
-        events = await answers.find(key, at: NodeMetering.now())
-        if let events { metering.cache.keep(events, key, tenant: request.context.tenant, model: request.model) }
+        if let found = await answers.find(key, at: NodeMetering.now()) {
+          events = found.events
+          metering.cache.keep(
+            found.events, key, tenant: request.context.tenant, model: request.model, lifetime: found.lifetime)
+        }
       }
+      let embedder = embedder(for: request, account)
       if events == nil, cached?.mayBeSimilar == true {
         await cached?.embed(request, by: embedder, model: metering.configuration.embeddingModel)
         events = cached?.meaning.flatMap { metering.cache.find(like: $0) }
@@ -213,6 +217,34 @@ struct NodeMeter: RequestMeter {
       })
   }
 
+  /// Makes the embeddings that the cache and routing read, on the account of whoever asked where they cost something.
+  private func embedder(for request: GenerationRequest, _ account: Account) -> Embedder? {
+    guard let encoder else { return nil }
+    let metering = metering
+    return { model, text throws(GenerationError) in
+      let question = EmbeddingRequest(
+        model: model, inputs: [.text(text)],
+        context: RequestContext(requestID: request.context.requestID, tenant: request.context.tenant))
+      guard metering.meter.costs(model) else { return try await encoder(question).vectors.first ?? [] }
+      var metered = MeteredRequest(question, account: account, estimate: metering.meter.estimate)
+      metered.requests = 0
+      let grant = try Self.grant(await metering.meter.decide(metered))
+      do throws(GenerationError) {
+        let answer = try await encoder(question)
+        var use = MeteredUse(
+          outcome: .finished, model: answer.model, provider: answer.provider, usage: answer.usage,
+          isExact: answer.basis != .estimated)
+        use.parts[0].isChecked = answer.basis != .reported
+        metering.note(await grant.settle(use), model: answer.model)
+        return answer.vectors.first ?? []
+      } catch {
+        await grant.settle(
+          MeteredUse(outcome: .failed, model: nil, provider: nil, usage: Usage(), isExact: true))
+        throw error
+      }
+    }
+  }
+
   private func decide(_ request: MeteredRequest) async -> MeteringDecision {
     await metering.meter.decide(request, waitingFor: metering.configuration.deferTime)
   }
@@ -250,31 +282,6 @@ struct NodeMeter: RequestMeter {
       }
       throw GenerationError(.budgetExceeded, message)
     case .unavailable(let reason): throw GenerationError(.unavailable, reason)
-    }
-  }
-}
-
-/// Where an answer would be in the cache.
-struct CacheLookup: Sendable {
-  let key: CacheKey
-  let mayBeSimilar: Bool
-  private(set) var meaning: AnswerCache.Meaning?
-
-  /// Nil for a request that is not answered from the cache.
-  init?(_ request: GenerationRequest, _ cache: AnswerCache) {
-    let policy = cache.policy
-    guard policy.maximumBytes > 0, policy.covers(request) else { return nil }
-    key = CacheKey(request)
-    mayBeSimilar = policy.similarity != nil
-  }
-
-  /// Finds out what the last turn means; without an embedding it is only itself.
-  mutating func embed(_ request: GenerationRequest, by embedder: NodeMeter.Embedder?, model: String?) async {
-    guard let embedder, let model, let (rest, turn) = CacheKey.semantic(request) else { return }
-    do throws(GenerationError) {
-      meaning = AnswerCache.Meaning(rest: rest, turn: turn, embedding: try await embedder(model, turn))
-    } catch {
-      meaning = nil
     }
   }
 }

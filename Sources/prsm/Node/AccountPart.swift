@@ -53,10 +53,8 @@ struct AccountPart: Sendable {
     AccountMetrics.add(to: metrics, metering: metering)
     AccountMetrics.add(to: metrics, live: live)
     let all = providers.all
-    let meter = NodeMeter(metering: metering, routing: routing) { model, text throws(GenerationError) in
-      let request = EmbeddingRequest(
-        model: model, inputs: [.text(text)], context: RequestContext(requestID: "embedding"))
-      return try await all.embed(request).vectors.first ?? []
+    let meter = NodeMeter(metering: metering, routing: routing) { request throws(GenerationError) in
+      try await all.embed(request)
     }
     return AccountPart(metering: metering, routing: routing, live: live, meter: meter, state: state, logger: logger)
   }

@@ -72,9 +72,8 @@ struct AccountNode {
     settings.drainTime = .seconds(5)
     settings.requests.outputTokens = configuration.outputTokens
     var services = GatewayServices(provider: RoutedProvider(provider, routing: routing), logger: logger)
-    let meter = NodeMeter(metering: metering, routing: routing) { model, text throws(GenerationError) in
-      let request = EmbeddingRequest(model: model, inputs: [.text(text)], context: RequestContext(requestID: "e"))
-      return try await provider.embed(request).vectors.first ?? []
+    let meter = NodeMeter(metering: metering, routing: routing) { request throws(GenerationError) in
+      try await provider.embed(request)
     }
     services.meter = meter
     services.modules = [UsageModule(metering: metering), RoutesModule(routing: routing)]

@@ -183,6 +183,23 @@ import Testing
     }
   }
 
+  @Test func whatTheCacheComparesByIsOnTheAccountToo() async throws {
+    let yaml = Self.prices + "cache: { similarity: 0.92, embedding-model: weak }\n"
+    try await AccountNode.with(yaml) { node async throws in
+      for text in ["what is a cat", "what is the cat"] {
+        #expect(try await node.chat(text, model: "strong", [("temperature", 0)]).status == 200)
+      }
+      let events = try await node.events()
+      #expect(events.filter { $0.model == "weak" }.map(\.cost) == [Money(pico: 4_000_000), Money(pico: 4_000_000)])
+      #expect(events.filter { $0.model == "strong" }.map(\.isCacheHit) == [false, true])
+    }
+    let spent = yaml + "budgets:\n  - { for: node, per: month, limit: 0 }\n"
+    try await AccountNode.with(spent, models: ["weak", "free"]) { node async throws in
+      #expect(try await node.chat("what is a cat", model: "free", [("temperature", 0)]).status == 200)
+      #expect(try await node.events().allSatisfy { $0.model != "weak" }, "what cannot be paid is not asked for")
+    }
+  }
+
   @Test func embeddingsAreOnTheAccount() async throws {
     try await AccountNode.with(Self.prices) { node async throws in
       #expect(try await node.ask(.POST, "/v1/embeddings", ["model": "weak", "input": "a b c"]).status == 200)
