@@ -45,7 +45,7 @@ struct Configuration: Sendable {
   var serviceName: String
   var cost: CostConfiguration
   var routing: RoutingConfiguration
-  var routedModels = RoutedModelNames()
+  var mentionedModels = MentionedModels()
   var peers: PeersConfiguration
   var inference: InferenceConfiguration
 
@@ -95,7 +95,7 @@ struct Configuration: Sendable {
     serviceName = sources.value(Settings.serviceName)
     cost = CostConfiguration(&sources)
     routing = RoutingConfiguration(&sources)
-    routedModels = RoutedModelNames(routing, in: sources)
+    mentionedModels = MentionedModels(routing, cost, in: sources)
     peers = PeersConfiguration(&sources)
     inference = InferenceConfiguration(&sources)
     checkTogether(&sources)

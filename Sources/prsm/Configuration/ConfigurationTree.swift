@@ -68,9 +68,9 @@ struct ConfigurationFile: Sendable {
       case .scanner(_, let reason, let mark, _), .parser(_, let reason, let mark, _),
         .composer(_, let reason, let mark, _):
         throw problem(mark.line, "is not YAML: \(reason) (column \(mark.column))")
-      case .duplicatedKeysInMapping(let duplicates, _):
+      case .duplicatedKeysInMapping(let duplicates, let context):
         let names = duplicates.compactMap { Self.name(of: $0) }
-        throw problem(nil, "has the same key twice: \(names.joined(separator: ", ")); keep one of them")
+        throw problem(context.mark.line, "has the same key twice: \(names.joined(separator: ", ")); keep one of them")
       default:
         throw problem(nil, "is not YAML: \(error)")
       }

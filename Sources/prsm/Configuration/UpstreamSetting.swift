@@ -73,11 +73,11 @@ extension Form<[UpstreamConfiguration]> {
     if let deadlines = members.first(where: { $0.key == "deadlines" }) {
       upstream.deadlines = try self.deadlines(deadlines, of: entry.key)
     }
-    guard let models = members.first(where: { $0.key == "models" }), case .list(let list) = models.value.content,
-      !list.isEmpty, list.count <= 4_096
-    else {
+    let models = members.first { $0.key == "models" }
+    guard case .list(let list)? = models?.value.content, !list.isEmpty, list.count <= 4_096 else {
       throw Misfit(
-        expected: "`\(entry.key).models` to be a list of model names", found: "none of them", line: entry.line)
+        expected: "`\(entry.key).models` to be a list of model names", found: models?.value.found ?? "none of them",
+        line: models?.line ?? entry.line)
     }
     for element in list { upstream.models.append(try model(element, of: entry.key, kind: upstream.kind)) }
     return upstream

@@ -187,6 +187,16 @@ extension Configuration {
       (Settings.traceEndpoint.path, traceEndpoint == next.traceEndpoint),
       (Settings.traceToken.path, traceToken == next.traceToken),
       (Settings.serviceName.path, serviceName == next.serviceName),
+      (Settings.allowedHosts.path, allowedHosts == next.allowedHosts),
+      (Settings.allowedOrigins.path, allowedOrigins == next.allowedOrigins),
+      (Settings.contentQuota.path, contentQuota == next.contentQuota),
+      (Settings.contentGateways.path, contentGateways == next.contentGateways),
+      (Settings.contentLinks.path, contentLinks == next.contentLinks),
+      (Settings.contentHosts.path, contentHosts == next.contentHosts),
+      (Settings.contentIsOpen.path, contentIsOpen == next.contentIsOpen),
+      (Settings.contentDNSLink.path, contentDNSLink == next.contentDNSLink),
+      (Settings.nameServers.path, nameServers == next.nameServers),
+      ("peers", peers == next.peers && inference == next.inference),
     ]
     return pairs.filter { !$0.1 }.map(\.0)
   }

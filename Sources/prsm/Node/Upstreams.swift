@@ -26,7 +26,15 @@ struct Upstreams: Sendable {
     var endpoints: [UpstreamEndpoint] = []
     for configuration in configurations {
       var keys: [String] = []
-      for secret in configuration.apiKeys { keys.append(try secret.reveal(environment: environment)) }
+      for secret in configuration.apiKeys {
+        let key = try secret.reveal(environment: environment)
+        guard key.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7F }) else {
+          throw .usage(
+            "\(secret), the key of the upstream `\(configuration.name)`, has a blank, a line end or a control character in it"
+          )
+        }
+        keys.append(key)
+      }
       var endpoint = UpstreamEndpoint(
         name: configuration.name, kind: configuration.kind, baseURLs: configuration.urls, apiKeys: keys,
         models: configuration.models)

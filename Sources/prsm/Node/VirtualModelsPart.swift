@@ -57,7 +57,7 @@ struct VirtualModelsPart: Sendable {
   private static func set(
     _ configuration: Configuration, local: any ModelProvider, environment: [String: String]
   ) async throws(CommandFailure) -> VirtualModelSet {
-    try await configuration.checkRoutedModels(local: local)
+    try await configuration.checkMentionedModels(local: local)
     var models: [VirtualModel] = []
     for entry in configuration.virtualModels {
       var model = entry.model

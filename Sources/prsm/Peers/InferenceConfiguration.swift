@@ -1,7 +1,7 @@
 import PeerInference
 
 /// What the configuration says of answering for other nodes, and of being answered by them.
-struct InferenceConfiguration: Sendable {
+struct InferenceConfiguration: Sendable, Equatable {
   var isOn: Bool
   var serves: Bool
   var slots: Int

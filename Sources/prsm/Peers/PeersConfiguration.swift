@@ -3,7 +3,7 @@ import Multiformats
 import PeerProtocols
 
 /// What the configuration says of peers.
-struct PeersConfiguration: Sendable {
+struct PeersConfiguration: Sendable, Equatable {
   var listen: [Multiaddr]
   var announce: [Multiaddr]
   var bootstrap: [Multiaddr]

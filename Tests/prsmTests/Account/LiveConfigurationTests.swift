@@ -110,6 +110,56 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    ("cost:\n  downgrades:\n    a: [aa]\n", 2, "`cost.downgrades.a`: `aa`"),
+    ("cost:\n  downgrades:\n    aa: [a]\n", 2, "`cost.downgrades`: `aa`"),
+    ("cost:\n  strong-model: aa\n", 1, "`cost.strong-model`: `aa`"),
+    ("cache:\n  similarity: 0.9\n  embedding-model: aa\n", 2, "`cache.embedding-model`: `aa`"),
+  ])
+  func aModelThatCostOrTheCacheNamesAndNobodyHasIsAProblemToo(text: String, line: Int, what: String) async throws {
+    try await Self.with(Self.first) { live, _, _, _, path in
+      let start = Self.first.split(separator: "\n", omittingEmptySubsequences: false).count
+      try (Self.first + text).write(toFile: path, atomically: true, encoding: .utf8)
+      await live.reload("test")
+      let problem = try #require(live.status.problem)
+      #expect(problem.contains("prsm.yaml:\(start + line): \(what) is no model here"), "\(problem)")
+    }
+  }
+
+  @Test(arguments: ["two\nlines", "a\u{0}b", "a key"]) func aSecretThatFitsInNoHeaderIsAProblem(
+    key: String
+  ) async throws {
+    let folder = AccountFolder()
+    try FileManager.default.createDirectory(atPath: folder.path, withIntermediateDirectories: true)
+    let file = folder.path + "/key"
+    try "good\n".write(toFile: file, atomically: true, encoding: .utf8)
+    let yaml = Self.first.replacing("    models: [a]", with: "    api-key: { file: \(file) }\n    models: [a]")
+    try await Self.with(yaml) { live, upstreams, _, _, _ in
+      try key.write(toFile: file, atomically: true, encoding: .utf8)
+      await live.reload(LiveConfiguration.signal)
+      let problem = try #require(live.status.problem)
+      #expect(problem.contains(file) && problem.contains("`one`") && !problem.contains(key), "\(problem)")
+      #expect(live.status.generation == 1 && upstreams.provider.answers(for: "a"))
+    }
+  }
+
+  @Test func whatWaitsForARestartIsNamed() async throws {
+    try await Self.with(Self.first) { live, _, _, _, path in
+      let more = """
+        access: { allowed-hosts: [x.example], allowed-origins: ["https://x.example"] }
+        content: { open: true }
+        dns: { servers: [127.0.0.1] }
+        peers: { inference: { slots: 2 } }
+        cost: { retention: 30d }
+        """
+      try (Self.first + more).write(toFile: path, atomically: true, encoding: .utf8)
+      await live.reload("test")
+      #expect(
+        Set(live.status.needsRestart)
+          == ["access.allowed-hosts", "access.allowed-origins", "content.open", "dns.servers", "peers"])
+    }
+  }
+
   @Test(arguments: ["{}", "# nothing\n"]) func aFileThatSaysThatItIsMeantToSayNothingTakesEffect(
     text: String
   ) async throws {

@@ -1,11 +1,12 @@
+import Metering
 import ModelInterface
 import Orchestration
 import Providers
 import Routing
 
-/// The models that the configuration of routing names, each with where: a misspelt one would never be chosen, and nobody would
-/// notice.
-struct RoutedModelNames: Sendable {
+/// The models that the configuration of routing, of cost and of the cache names, each with where: a misspelt one would never be
+/// chosen, or be missing only when the money is gone, and nobody would notice.
+struct MentionedModels: Sendable {
   private struct Mention: Sendable {
     var model: String
     var path: String
@@ -14,8 +15,8 @@ struct RoutedModelNames: Sendable {
 
   private var mentions: [Mention] = []
 
-  /// What is mentioned in `sources`, from which `routing` was read.
-  init(_ routing: RoutingConfiguration, in sources: ConfigurationSources) {
+  /// What is mentioned in `sources`, from which `routing` and `cost` were read.
+  init(_ routing: RoutingConfiguration, _ cost: CostConfiguration, in sources: ConfigurationSources) {
     func add(_ models: some Sequence<String>, _ setting: SettingOutline, _ path: [String], each: Bool = false) {
       for model in models {
         let parts = setting.path.split(separator: ".").map(String.init) + path + (each ? [model] : [])
@@ -25,6 +26,15 @@ struct RoutedModelNames: Sendable {
             model: model, path: ([setting.path] + path).joined(separator: "."),
             place: sources.line(of: parts, in: setting) ?? usual))
       }
+    }
+    if let model = cost.embeddingModel { add([model], Settings.cacheEmbeddingModel.outline, []) }
+    // Savings can be reckoned against a model that is not here, by its price.
+    if let model = cost.strongModel, cost.prices.prices[model] == nil, cost.prices.standard == nil {
+      add([model], Settings.strongModel.outline, [])
+    }
+    for (model, cheaper) in cost.cheaper.sorted(by: { $0.key < $1.key }) {
+      add([model], Settings.downgrades.outline, [], each: true)
+      add(cheaper, Settings.downgrades.outline, [model])
     }
     if let model = routing.embeddingModel { add([model], Settings.routingEmbeddingModel.outline, []) }
     add(routing.models.keys.sorted(), Settings.routingModels.outline, [], each: true)
@@ -49,7 +59,7 @@ struct RoutedModelNames: Sendable {
   ///
   /// - Parameters:
   ///   - known: the names of all models; each may be named as the one that writes code, too.
-  ///   - aliases: other names of models; routing compares models by their own.
+  ///   - aliases: other names of models; routing and budgets compare models by their own.
   func unknown(among known: Set<String>, aliases: [String: String]) -> ConfigurationProblems {
     let names = known.sorted()
     let list =
@@ -70,19 +80,19 @@ struct RoutedModelNames: Sendable {
 }
 
 extension Configuration {
-  /// Complains about models that routing names and nobody has.
+  /// Complains about models that are named and that nobody has.
   ///
   /// Where peers are asked, their models come and go, and any name may be one of theirs.
   ///
   /// - Parameter local: the models of this machine.
   /// - Throws: ``CommandFailure`` of status `usage` with each name, its line and the models that there are.
-  func checkRoutedModels(local: any ModelProvider) async throws(CommandFailure) {
+  func checkMentionedModels(local: any ModelProvider) async throws(CommandFailure) {
     guard !(peers.isOn && inference.isOn) else { return }
     var known: Set<String> = []
     for model in await local.models() { known.insert(model.name) }
     known.formUnion(upstreams.flatMap { $0.models.map(\.name) })
     known.formUnion(virtualModels.map(\.model.name))
-    let problems = routedModels.unknown(among: known, aliases: aliases)
+    let problems = mentionedModels.unknown(among: known, aliases: aliases)
     guard problems.problems.isEmpty else { throw .usage("\(problems)") }
   }
 }
