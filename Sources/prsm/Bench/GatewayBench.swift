@@ -9,8 +9,9 @@ struct GatewayBench: AsyncParsableCommand {
     discussion: """
       All stand in front of the same instant mock upstream. Direct and through the gateway alternate.
 
-      EXAMPLE
+      EXAMPLES
         prsm bench gateway --json
+        PRSM_DATABASE_URL=postgresql://prsm@db.example/prsm prsm bench gateway
       """)
 
   @OptionGroup var options: BenchOptions
@@ -33,6 +34,11 @@ struct GatewayBench: AsyncParsableCommand {
     {"model":"mock","messages":[{"role":"system","content":"You are a helpful assistant."},{"role":"user","content":\
     "Say something about a fox, in one sentence, and do not forget the dog."}],"max_tokens":64,"temperature":0.7}
     """
+
+  /// Whether PRSM keeps its account where the variable says, as each child does that inherits it.
+  private static var isShared: Bool {
+    !(ProcessInfo.processInfo.environment[Settings.databaseURL.environmentName] ?? "").isEmpty
+  }
 
   func run() async throws {
     let folder = try BenchPeers.workFolder("gateway")
@@ -60,7 +66,7 @@ struct GatewayBench: AsyncParsableCommand {
       "connections": .integer(connections), "seconds": .double(load), "request_bytes": .integer(Self.body.utf8.count),
       "mode": "closed loop for requests_per_second, 500 requests/s for added latency",
       "prsm": "metering with a price and two budgets, routing, the exact cache, metrics, one JSON log line a request",
-      "absent": .array(absent.map { .string($0) }),
+      "store": .string(Self.isShared ? "PostgreSQL" : "SQLite"), "absent": .array(absent.map { .string($0) }),
     ]
     for target in targets + [direct] {
       options.note("warming \(target.name)")
