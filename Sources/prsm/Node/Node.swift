@@ -73,10 +73,17 @@ struct Node {
     )
     let inference = try InferencePart.open(
       configuration, peers: peers, engine: engine, corrupts: corruptsAnswersToPeers, models: models, logger: logger)
-    let virtual = try await VirtualModelsPart(
-      configuration, local: engine,
-      real: NodeProviders.real(engine: engine, upstreams: upstreams, peers: inference?.provider),
-      environment: environment, logger: logger)
+    let virtual: VirtualModelsPart
+    do {
+      virtual = try await VirtualModelsPart(
+        configuration, local: engine,
+        real: NodeProviders.real(engine: engine, upstreams: upstreams, peers: inference?.provider),
+        environment: environment, logger: logger)
+    } catch {
+      // Clients that are let go of open would end a debug build before it says what is wrong.
+      await upstreams.close()
+      throw error
+    }
     let providers = NodeProviders(engine: engine, upstreams: upstreams, virtual: virtual, peers: inference?.provider)
     let account = try await AccountPart.open(
       configuration, origin: origin, environment: environment, folder: folder, ring: ring, store: store,
