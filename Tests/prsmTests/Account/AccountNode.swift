@@ -8,9 +8,11 @@ import ModelInterface
 import NIOCore
 import NIOHTTP1
 import Providers
+import Routing
 import ScriptedProvider
 import ServiceLifecycle
 import Storage
+import Synchronization
 import Telemetry
 import Testing
 
@@ -97,6 +99,15 @@ struct AccountNode {
       try await RoutingStateStore(store: database).save(routing.kept())
       await upstreams.shutdown()
       if let failure { throw failure }
+    }
+  }
+
+  /// Lets a model appear to be up or down, as the breakers of upstreams do.
+  func setHealth(_ health: Candidate.Health, of model: String) {
+    routing.state.withLock { state in
+      for index in state.candidates.indices where state.candidates[index].name == model {
+        state.candidates[index].health = health
+      }
     }
   }
 

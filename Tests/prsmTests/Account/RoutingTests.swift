@@ -198,6 +198,31 @@ import Testing
     }
   }
 
+  /// A candidate whose breaker is open is not asked, and so fails no more answers: each request that it would have had counts.
+  @Test func aReleaseWhoseCandidateIsDownIsRolledBack() async throws {
+    try await AccountNode.with(Self.yaml) { node async throws in
+      node.setHealth(.down, of: "strong")
+      for _ in 0..<30 {
+        let answer = try await node.chat("a", model: "stable")
+        #expect(answer.status == 200 && answer.json["model"] == "weak", "the baseline answers")
+      }
+      let release = try await node.ask(.GET, "/v1/prsm/routing").json["releases"]?[0]
+      #expect(release?["stage"]?.string?.hasPrefix("rolled back: success rate 0 of ") == true, "\(release ?? .null)")
+      #expect(release?["share"]?.double == 0)
+    }
+  }
+
+  @Test func nothingIsHeldAgainstACandidateWhileItsBaselineIsDownToo() async throws {
+    try await AccountNode.with(Self.yaml) { node async throws in
+      for model in ["strong", "weak"] { node.setHealth(.down, of: model) }
+      for _ in 0..<30 { #expect(try await node.chat("a", model: "stable").status == 503) }
+      node.setHealth(.healthy, of: "strong")
+      #expect(try await node.chat("a", model: "stable").json["model"] == "strong")
+      let release = try await node.ask(.GET, "/v1/prsm/routing").json["releases"]?[0]
+      #expect(release?["stage"] == "running" && release?["answers"] == 1, "\(release ?? .null)")
+    }
+  }
+
   @Test func askingWhyChangesNothing() async throws {
     try await AccountNode.with(Self.yaml) { node async throws in
       let body: JSONValue = ["prompt": "Prove the theorem.", "model": "auto:best"]
