@@ -12,12 +12,16 @@ package final class Grant: Sendable {
   private let policy: StandingPolicy
   /// Requests that it was counted as.
   private let requests: Int
+  /// Models that may answer in the place of the one that was asked for: each at a price of its own.
+  private let alternatives: [String]
   private let isSettled = Atomic(false)
 
   init(
-    _ reservation: Reservation, replaced: [BudgetFinding], requests: Int, meter: Meter, policy: StandingPolicy
+    _ reservation: Reservation, of request: MeteredRequest, replaced: [BudgetFinding], meter: Meter,
+    policy: StandingPolicy
   ) {
-    self.requests = requests
+    requests = request.requests
+    alternatives = request.alternatives
     self.reservation = reservation
     self.replaced = replaced
     self.meter = meter
@@ -99,9 +103,10 @@ package final class Grant: Sendable {
     let model = part.model ?? reservation.model
     let price =
       part.model == nil || isCacheHit
-      ? ModelPrice.free : policy.price(of: model, provider: part.provider, askedAs: reservation.model)
+      ? ModelPrice.free : policy.price(of: model, provider: part.provider, askedAs: name)
     return UsageEvent(
       id: index == 0 ? reservation.id : reservation.id.part("~\(index)"), time: reservation.time,
+    let name = alternatives.contains(model) ? model : reservation.model
       requestID: reservation.requestID, account: reservation.account, model: model, provider: part.provider ?? "",
       usage: usage, cost: price.cost(usage), outcome: outcome, latency: latency, isCacheHit: isCacheHit,
       isExact: isExact)

@@ -87,7 +87,7 @@ package final class Meter: Sendable {
   package func decide(_ request: MeteredRequest) async -> MeteringDecision {
     if let obstacle { return obstacle }
     let policy = current.value
-    return decision(await commit.decide(claim(request)), policy, requests: request.requests)
+    return decision(await commit.decide(claim(request)), policy, of: request)
   }
 
   /// ``decide(_:)`` where nothing has to be waited for.
@@ -100,7 +100,7 @@ package final class Meter: Sendable {
       open.wrappingSubtract(1, ordering: .relaxed)
       return nil
     }
-    return decision(answer, policy, requests: request.requests)
+    return decision(answer, policy, of: request)
   }
 
   /// What stands in the way of every request; where nothing does, one more is counted as open.
@@ -121,11 +121,13 @@ package final class Meter: Sendable {
       id: identifiers.next(at: time), owner: owner, time: time, request: request, resolve: resolve)
   }
 
-  private func decision(_ answer: ClaimAnswer, _ policy: StandingPolicy, requests: Int) -> MeteringDecision {
+  private func decision(
+    _ answer: ClaimAnswer, _ policy: StandingPolicy, of request: MeteredRequest
+  ) -> MeteringDecision {
     switch answer {
     case .success(.granted(let reservation, let replaced)):
       return .granted(
-        Grant(reservation, replaced: replaced, requests: requests, meter: self, policy: policy))
+        Grant(reservation, of: request, replaced: replaced, meter: self, policy: policy))
     case .success(.deferred(let refusal)):
       open.wrappingSubtract(1, ordering: .relaxed)
       return .deferred(refusal)

@@ -1,3 +1,4 @@
+import Foundation
 import Metering
 import ModelInterface
 import NIOHTTP1
@@ -120,6 +121,19 @@ import Testing
       #expect(answer.status == status && answer.json["model"]?.string == model, "\(answer.body)")
       #expect(try await node.events().map(\.model) == [model ?? "weak"])
       #expect(node.metering.meter.openCount == 0)
+    }
+  }
+
+  @Test func aModelWithoutAPriceThatHelpsOutCostsNothing() async throws {
+    let script: ScriptedProvider.Script = { (request, continuation) async throws(GenerationError) in
+      if request.model == "strong" { throw GenerationError(.unavailable, "The engine is down.") }
+      try await ScriptedProvider.echo(request, continuation)
+    }
+    let yaml = Self.yaml.replacingOccurrences(of: "  weak: { input: 0.1, output: 0.4 }\n", with: "")
+    try await AccountNode.with(yaml, script: script) { node async throws in
+      #expect(try await node.chat("one two", model: "auto:best").json["model"] == "weak")
+      let event = try #require(try await node.events().first)
+      #expect(event.model == "weak" && event.usage.totalTokens > 0 && event.cost == .zero)
     }
   }
 
