@@ -53,16 +53,14 @@ struct Choice: Equatable {
     return best.map { Choice(name: candidates[$0].name, scores: scores, relaxed: relaxed) }
   }
 
-  /// The dearest and the cheapest candidate: the pair between which a share of strong calls is divided.
+  /// The dearest and the cheapest candidate: the pair between which a share of strong calls is divided. Of equally dear ones
+  /// the better counts as strong, and the other as weak.
   static func pair(_ candidates: [RouteDecision.Considered]) -> (weak: Int, strong: Int) {
-    var weak = 0
-    var strong = 0
-    for index in candidates.indices {
-      let cost = candidates[index].costMicros
-      if cost < candidates[weak].costMicros { weak = index }
-      if cost > candidates[strong].costMicros { strong = index }
+    func isWeaker(_ left: Int, _ right: Int) -> Bool {
+      let (left, right) = (candidates[left], candidates[right])
+      return (left.costMicros, left.quality, right.name) < (right.costMicros, right.quality, left.name)
     }
-    return (weak, strong)
+    return (candidates.indices.min(by: isWeaker) ?? 0, candidates.indices.max(by: isWeaker) ?? 0)
   }
 
   /// Unknown latencies count as the slowest known one, so that a model is not favoured for never having been measured.

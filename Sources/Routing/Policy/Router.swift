@@ -15,11 +15,14 @@ package struct Router: Sendable {
 
   /// Pairs whose gains are sketched at most; the share is drawn for further ones.
   static let sketchLimit = 32
+  /// Requests after which a gain counts half for the threshold of a share.
+  static let sketchHalfLife = 2_000.0
 
   package var predictor: QualityPredictor?
   package var settings: Settings
   private var feedback = FeedbackRecord()
   private var sketches: [String: QuantileSketch] = [:]
+  private var levels = ShareLevels()
   private var affinity: SessionAffinity
   /// Decisions made, and those that exploration settled.
   package private(set) var decisions = 0
@@ -29,6 +32,8 @@ package struct Router: Sendable {
   package struct Memory: Sendable, Codable, Equatable {
     var feedback: FeedbackRecord
     var sketches: [String: QuantileSketch]
+    /// Nil in what was kept before there were any.
+    var levels: ShareLevels?
     var affinity: SessionAffinity
     var decisions: Int
     var explored: Int
@@ -39,11 +44,13 @@ package struct Router: Sendable {
   package var memory: Memory {
     get {
       Memory(
-        feedback: feedback, sketches: sketches, affinity: affinity, decisions: decisions, explored: explored)
+        feedback: feedback, sketches: sketches, levels: levels, affinity: affinity, decisions: decisions,
+        explored: explored)
     }
     set {
       feedback = newValue.feedback
       sketches = newValue.sketches
+      levels = newValue.levels ?? ShareLevels()
       affinity.adopt(newValue.affinity)
       decisions = max(0, newValue.decisions)
       explored = max(0, min(newValue.explored, newValue.decisions))
@@ -166,10 +173,12 @@ package struct Router: Sendable {
       threshold = sketch.quantile(1 - share)
     }
     if sketches[key] != nil || sketches.count < Self.sketchLimit {
-      sketches[key, default: QuantileSketch()].insert(gain)
+      sketches[key, default: QuantileSketch(halfLife: Self.sketchHalfLife)].insert(gain)
     }
+    let level = levels.level(of: key, share: share)
     // The stored threshold always separates as the rank did, also among equal gains.
-    let callsStrong = position >= 1 - share && share > 0
+    let callsStrong = share >= 1 || share > 0 && position >= 1 - level
+    levels.note(callsStrong, of: key, share: share)
     if callsStrong, gain <= threshold { threshold = gain.nextDown }
     if !callsStrong, gain > threshold { threshold = gain }
     return (gain, threshold)
