@@ -14,7 +14,7 @@ package enum Exclusion: Sendable, Codable, Equatable, CustomStringConvertible {
   package var description: String {
     switch self {
     case .contextWindow(let needed, let window): "needs \(needed) tokens, its context window has \(window)"
-    case .tools(let offered): "the request offers \(offered) tools, the model takes none"
+    case .tools(let offered): "takes no tools, and the request offers \(offered)"
     case .modality(let missing): "does not accept \(missing.map(\.rawValue).joined(separator: ", "))"
     case .region(let allowed, let found):
       "runs in \(found ?? "an unknown region"), allowed are \(allowed.joined(separator: ", "))"

@@ -51,20 +51,24 @@ package struct RouteDecision: Sendable, Codable, Equatable {
   package var explorationCap: Double
   package var exploredShare: Double
 
-  /// The candidates that can take the request: the chosen one first, then the policy's by falling score, then the cheaper.
-  package var ranking: [Considered] {
-    candidates.filter { $0.excluded == nil }.sorted { left, right in
-      if (left.name == chosen) != (right.name == chosen) { return left.name == chosen }
-      let scores = (left.score ?? -.infinity, right.score ?? -.infinity)
-      if scores.0 != scores.1 { return scores.0 > scores.1 }
-      return (left.costMicros, left.name) < (right.costMicros, right.name)
-    }
+  /// What the policy would choose, had it only those of the candidates that can take the request and that `isOpen` lets
+  /// through; nil where there is none.
+  package func best(where isOpen: (Considered) -> Bool) -> Considered? {
+    let open = candidates.filter { $0.excluded == nil && isOpen($0) }
+    let choice = Choice.best(of: open, policy: policy, gainThreshold: gainThreshold, drawn: false)
+    return open.first { $0.name == choice?.name }
   }
 
   /// Repeats the policy's choice from the stored numbers alone; equal to `greedy` unless the decision was altered.
-  package func replayedGreedyChoice() -> String? {
+  package func replayedGreedyChoice() -> String? { replayed(drawn: false) }
+
+  /// Repeats from the stored numbers alone what settled the choice: by the drawn qualities where it was exploration, else by the
+  /// policy. Equal to `chosen` unless a conversation, an experiment or the budget settled it, or the decision was altered.
+  package func replayedChoice() -> String? { replayed(drawn: basis == .exploration) }
+
+  private func replayed(drawn: Bool) -> String? {
     let eligible = candidates.filter { $0.excluded == nil }
-    return Choice.best(of: eligible, policy: policy, gainThreshold: gainThreshold, drawn: false)?.name
+    return Choice.best(of: eligible, policy: policy, gainThreshold: gainThreshold, drawn: drawn)?.name
   }
 
   /// The decision in words: one line a candidate, the chosen one first.
@@ -75,7 +79,8 @@ package struct RouteDecision: Sendable, Codable, Equatable {
       let latency = candidate.latency.map { "\(Self.rounded($0, 1)) ms" } ?? "unknown latency"
       let verdict = candidate.name == chosen ? "chosen by \(basis.rawValue)" : "not chosen"
       return "\(candidate.name): \(verdict), quality \(Self.rounded(candidate.quality, 1000)), cost"
-        + " \(candidate.costMicros) micro-dollars, \(latency), score \(Self.rounded(candidate.score ?? 0, 1000))"
+        + " \(candidate.costMicros) micro-dollars, \(latency), "
+        + (candidate.score.map { "score \(Self.rounded($0, 1000))" } ?? "not within the policy's floor or cap")
     }
   }
 

@@ -9,6 +9,7 @@ extension RouteTicket {
       "id": .string(id), "request_id": .string(context.requestID), "name": .string(name),
       "chosen": .string(decision.chosen), "basis": .string(decision.basis.rawValue),
       "policy": decision.policy.json, "best_by_policy": .string(decision.greedy),
+      "replayed": decision.replayedChoice().map { .string($0) } ?? .null,
       "fallbacks": .array(fallbacks.map { .string($0) }), "header": .string(header),
       "profile": decision.profile.json,
       "candidates": .array(decision.candidates.map { $0.json(isChosen: $0.name == decision.chosen) }),

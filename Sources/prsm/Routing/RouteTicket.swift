@@ -40,11 +40,18 @@ struct RouteTicket: Sendable {
   /// The model that was chosen.
   var model: String { decision.chosen }
 
-  /// The models that answer where the chosen one cannot, in order: what fits the budget.
+  /// The models that answer where the chosen one cannot, in order: what the policy would choose without those before, and what
+  /// fits the budget.
   var fallbacks: [String] {
-    let ranking = decision.ranking
-    let limit = allowsDearer ? Int.max : ranking.first?.costMicros ?? 0
-    return Array(ranking.dropFirst().filter { $0.costMicros <= limit }.map(\.name).prefix(3))
+    let chosen = decision.candidates.first { $0.name == decision.chosen }
+    let limit = allowsDearer ? Int.max : chosen?.costMicros ?? 0
+    var names: [String] = []
+    while names.count < 3,
+      let next = decision.best(where: {
+        $0.name != decision.chosen && $0.costMicros <= limit && !names.contains($0.name)
+      })
+    { names.append(next.name) }
+    return names
   }
 
   /// Does without the fallbacks that are dearer than what was chosen, so that no more has to be set aside.
@@ -56,14 +63,15 @@ struct RouteTicket: Sendable {
     return fallbacks != before
   }
 
-  /// Chooses again, the best of those that are cheaper than what was chosen.
+  /// Chooses again, by the same policy among those that are cheaper than what was chosen.
   ///
   /// - Returns: false where there is none.
   mutating func cheaperThanChosen() -> Bool {
     guard let chosen = decision.candidates.first(where: { $0.name == decision.chosen }) else { return false }
     tried.insert(chosen.name)
-    guard let next = decision.ranking.first(where: { $0.costMicros < chosen.costMicros && !tried.contains($0.name) })
-    else { return false }
+    guard let next = decision.best(where: { $0.costMicros < chosen.costMicros && !tried.contains($0.name) }) else {
+      return false
+    }
     decision.chosen = next.name
     decision.basis = .budget
     arm = nil
