@@ -54,6 +54,8 @@ package struct Candidate: Sendable, Codable, Equatable {
   /// Tokens of prompt and answer together.
   package var contextWindow: Int
   package var modalities: [Modality]
+  /// Whether it may be chosen by names that do not name it themselves.
+  package var isOffered = true
   package var supportsTools: Bool
   /// Where the data is processed, such as "eu" or "us"; nil when unknown.
   package var region: String?

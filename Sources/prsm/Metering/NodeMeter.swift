@@ -147,13 +147,14 @@ struct NodeMeter: RequestMeter {
     metered.model = metering.target(of: request.model)
     if let route {
       metered.model = route.model
-      // Its parts are set aside and settled by themselves.
+      metered.alternatives = route.fallbacks.filter { !routing.isVirtual($0) }
+      // Its parts are set aside and settled by themselves, but not what may answer in its place.
       if routing.isVirtual(route.model) {
-        metered.promptTokens = 0
-        metered.outputTokens = 0
         metered.requests = 0
-      } else {
-        metered.alternatives = route.fallbacks.filter { !routing.isVirtual($0) }
+        if metered.alternatives.isEmpty {
+          metered.promptTokens = 0
+          metered.outputTokens = 0
+        }
       }
     }
     return metered
@@ -352,7 +353,7 @@ final class NodeReservation: MeterReservation {
   /// A model made of others has settled its parts by themselves.
   private func isVirtual(_ settlement: Settlement) -> Bool {
     guard let routing, let route else { return false }
-    return routing.isVirtual(route.model) && settlement.provider != CachingProvider.name
+    return routing.isVirtual(settlement.model ?? route.model) && settlement.provider != CachingProvider.name
   }
 
   /// An answer to be kept, without a usage that was not believed: whoever is given it again would have taken so much.

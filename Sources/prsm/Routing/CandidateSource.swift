@@ -18,17 +18,17 @@ struct CandidateSource: Sendable {
     _ configuration: RoutingConfiguration, prices: PriceList, latencies: [String: ObservedLatency]
   ) async -> [Candidate] {
     let snapshot = upstreams.snapshot()
-    return await provider.models().compactMap { model in
+    return await provider.models().map { model in
       let settings = configuration.models[model.name] ?? RoutingConfiguration.Model()
       let isVirtual = isVirtual(model.name)
       // Encoders make embeddings and write nothing. Of an upstream's model nothing is known but the name.
       let isEncoder = model.architecture?.contains("bert") ?? model.name.lowercased().contains("embed")
       // Programs are written for who asks for them by name.
       let writesCode = CodeProvider.inner(of: model.name) != nil
-      guard settings.isOffered ?? !(isVirtual || isEncoder || writesCode) else { return nil }
       let isUpstream = upstreams.answers(for: model.name)
       let price = prices.price(of: model.name, provider: model.provider)
       var candidate = Candidate(name: model.name)
+      candidate.isOffered = settings.isOffered ?? !(isVirtual || isEncoder || writesCode)
       candidate.price = TokenPrice(
         inputMicros: Int(clamping: price.prompt), outputMicros: Int(clamping: price.completion))
       if let length = settings.contextLength ?? model.contextLength { candidate.contextWindow = length }

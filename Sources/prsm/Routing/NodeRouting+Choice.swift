@@ -26,6 +26,9 @@ extension NodeRouting {
     let (request, features) = (question.request, question.features)
     let plan = try plan(for: request.model, unit: request.context.session ?? request.context.requestID, state)
     var constraints = plan.constraints
+    // What a policy, an experiment or a release names itself may be what is not offered to others.
+    let named = plan.constraints.allowedModels ?? []
+    let candidates = state.candidates.filter { $0.isOffered || named.contains($0.name) }
     if let allowed {
       constraints.allowedModels = constraints.allowedModels.map { $0.filter(allowed.contains) } ?? allowed.sorted()
     }
@@ -39,7 +42,7 @@ extension NodeRouting {
       // The side of an experiment is fixed by its unit, not by what a conversation used before.
       if plan.arm != nil { route.session = nil }
       decision = try state.router.decide(
-        route, among: state.candidates, policy: plan.policy, seed: drawn, features: features, at: time)
+        route, among: candidates, policy: plan.policy, seed: drawn, features: features, at: time)
       if let model = plan.arm, decision.candidates.contains(where: { $0.name == model && $0.excluded == nil }) {
         decision.chosen = model
         decision.basis = .experiment

@@ -164,7 +164,7 @@ struct RoutesModule: GatewayModule {
       "predicts": .array(state.predicts.map { .string($0) }),
       "decisions": .integer(state.decisions), "explored": .integer(state.explored),
       "exploration_cap": .rounded(configuration.exploration),
-      "candidates": .array(state.candidates.map(Self.json)),
+      "candidates": .array(state.candidates.filter(\.isOffered).map(Self.json)),
       "experiments": .array(
         state.experiments.values.sorted { $0.name < $1.name }.map { experiment in
           [

@@ -237,6 +237,20 @@ import Testing
     }
   }
 
+  @Test func aModelThatIsNotOfferedIsChosenByThoseWhoNameItAlone() async throws {
+    let yaml = Self.yaml.replacingOccurrences(of: "modalities: [text, image]", with: "offered: false")
+    try await AccountNode.with(yaml) { node async throws in
+      #expect(try await node.chat("a", model: "auto:best").json["model"] == "weak")
+      let answer = try await node.chat("a", model: "stable")
+      #expect(answer.status == 200 && answer.json["model"] == "strong", "\(answer.body)")
+      var models: Set<String> = []
+      for _ in 0..<40 { models.insert(try await node.chat("a", model: "duel").json["model"]?.string ?? "") }
+      #expect(models == ["weak", "strong"])
+      let candidates = try await node.ask(.GET, "/v1/prsm/routing").json["candidates"]?.array
+      #expect(candidates?.compactMap { $0["model"]?.string } == ["weak"])
+    }
+  }
+
   @Test func askingWhyChangesNothing() async throws {
     try await AccountNode.with(Self.yaml) { node async throws in
       let body: JSONValue = ["prompt": "Prove the theorem.", "model": "auto:best"]
