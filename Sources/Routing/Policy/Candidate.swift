@@ -31,10 +31,13 @@ package enum Modality: String, Sendable, Codable, CaseIterable {
 package struct ObservedLatency: Sendable, Codable, Equatable {
   package var p50: Double
   package var p95: Double
+  /// Whether it was measured lately. A model that was slow long ago is asked again, or nobody would learn that it is not.
+  package var isRecent: Bool
 
-  package init(p50: Double, p95: Double) {
+  package init(p50: Double, p95: Double, isRecent: Bool = true) {
     self.p50 = p50
     self.p95 = p95
+    self.isRecent = isRecent
   }
 }
 
@@ -51,11 +54,11 @@ package struct Candidate: Sendable, Codable, Equatable {
   }
 
   package var name: String
+  /// Whether it may be chosen by names that do not name it themselves.
+  package var isOffered = true
   /// Tokens of prompt and answer together.
   package var contextWindow: Int
   package var modalities: [Modality]
-  /// Whether it may be chosen by names that do not name it themselves.
-  package var isOffered = true
   package var supportsTools: Bool
   /// Where the data is processed, such as "eu" or "us"; nil when unknown.
   package var region: String?

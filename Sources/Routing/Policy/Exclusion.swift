@@ -50,8 +50,8 @@ package enum Exclusion: Sendable, Codable, Equatable, CustomStringConvertible {
     if overflow || needed > candidate.contextWindow {
       return .contextWindow(needed: overflow ? Int.max : needed, window: candidate.contextWindow)
     }
-    if let limit = constraints.latencyLimit, let p95 = candidate.latency?.p95, p95 > limit {
-      return .latency(p95: p95, limit: limit)
+    if let limit = constraints.latencyLimit, let latency = candidate.latency, latency.isRecent, latency.p95 > limit {
+      return .latency(p95: latency.p95, limit: limit)
     }
     if let left = constraints.budgetMicros, costMicros > left {
       return .budget(costMicros: costMicros, leftMicros: left)

@@ -13,6 +13,8 @@ import Telemetry
 final class NodeRouting: Sendable {
   /// How long after a request a conversation that asks the same again counts as dissatisfied.
   private static let retryTime = 120.0
+  /// How long a model's latency speaks against it under a limit, in seconds after its last answer.
+  static let latencyTime = 600.0
   /// Conversations whose last request is remembered for that, at most.
   private static let retryLimit = 10_000
 
@@ -21,6 +23,8 @@ final class NodeRouting: Sendable {
     var router: Router
     var candidates: [Candidate] = []
     var latencies: [String: LatencyEstimate] = [:]
+    /// When the last answer of each model was timed, in seconds since 1970.
+    var measured: [String: Double] = [:]
     var log = RouteLog()
     var experiments: [String: ABExperiment] = [:]
     var canaries: [String: CanaryRelease] = [:]
@@ -148,10 +152,12 @@ final class NodeRouting: Sendable {
     logger.notice(
       "fell back",
       metadata: ["request": "\(request.context.requestID)", "model": "\(model)", "reason": "\(error.message)"])
+    let time = Self.now()
     state.withLock { state in
       guard var record = state.log.find(request.context.requestID), record.outcome == nil, record.failed.count < 16
       else { return }
       record.failed.append((model, error.message))
+      record.lastFailure = time
       state.log[record.ticket.id] = record
       Self.observe(record.ticket, model: model, succeeded: false, milliseconds: 0, in: &state)
     }
@@ -168,7 +174,10 @@ final class NodeRouting: Sendable {
         usage: settlement.usage, cost: cost)
       state.log[ticket.id] = record
       if settlement.outcome == .finished, let model = settlement.model {
-        state.latencies[model, default: LatencyEstimate()].note(.milliseconds(milliseconds))
+        // The time that other models took to fail is not this one's.
+        let own = max(0, (time - (record.lastFailure ?? record.time)) * 1_000)
+        state.latencies[model, default: LatencyEstimate()].note(.milliseconds(own))
+        state.measured[model] = time
       }
       guard settlement.outcome != .cancelled, !Self.isClientsFault(settlement.failure) else { return }
       let stages = state.canaries.mapValues(\.stage)

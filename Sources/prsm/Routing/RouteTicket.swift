@@ -102,6 +102,8 @@ struct RouteRecord: Sendable {
   var refusal: String?
   /// Models that failed before their first event, and were followed by another.
   var failed: [(model: String, reason: String)] = []
+  /// When the last of them had failed, in seconds since 1970.
+  var lastFailure: Double?
   var outcome: Outcome?
   /// The judgements so far.
   var judgements: [QualityFeedback] = []

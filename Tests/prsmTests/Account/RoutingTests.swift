@@ -4,6 +4,7 @@ import ModelInterface
 import NIOHTTP1
 import Routing
 import ScriptedProvider
+import Synchronization
 import Testing
 
 @testable import prsm
@@ -248,6 +249,22 @@ import Testing
       #expect(models == ["weak", "strong"])
       let candidates = try await node.ask(.GET, "/v1/prsm/routing").json["candidates"]?.array
       #expect(candidates?.compactMap { $0["model"]?.string } == ["weak"])
+    }
+  }
+
+  @Test func theTimeThatAnotherModelTookToFailIsNotTheOnesThatHelpedOut() async throws {
+    let script: ScriptedProvider.Script = { (request, continuation) async throws(GenerationError) in
+      if request.model == "strong" {
+        try? await Task.sleep(for: .milliseconds(600))
+        throw GenerationError(.unavailable, "The engine is down.")
+      }
+      try await ScriptedProvider.echo(request, continuation)
+    }
+    try await AccountNode.with(Self.yaml, script: script) { node async throws in
+      #expect(try await node.chat("one two", model: "auto:best").json["model"] == "weak")
+      await node.routing.refresh()
+      let weak = node.routing.state.withLock { $0.candidates.first { $0.name == "weak" } }
+      #expect(try #require(weak?.latency).p95 < 500)
     }
   }
 
