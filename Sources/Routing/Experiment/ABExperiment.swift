@@ -56,8 +56,11 @@ package struct ABExperiment: Sendable, Codable, Equatable {
   }
 
   /// Counts one outcome of `model`; one of a model that takes no part is passed over.
-  package mutating func observe(_ model: String, succeeded: Bool) {
+  ///
+  /// - Parameter earlier: what was counted of the same answer before, and no longer holds; nil where nothing was.
+  package mutating func observe(_ model: String, succeeded: Bool, insteadOf earlier: Bool? = nil) {
     guard let index = arms.firstIndex(where: { $0.model == model }) else { return }
+    if let earlier { arms[index].outcomes.takeBack(earlier) }
     arms[index].outcomes.observe(succeeded)
   }
 

@@ -29,6 +29,11 @@ package struct ConfidenceSequence: Sendable, Codable, Equatable {
     if success { successes += 1 } else { failures += 1 }
   }
 
+  /// Takes back one outcome that was counted; without one of its kind nothing.
+  package mutating func takeBack(_ success: Bool) {
+    if success { successes = max(0, successes - 1) } else { failures = max(0, failures - 1) }
+  }
+
   /// The lower end, 0 to 1.
   package var lower: Double {
     guard successes > 0 else { return 0 }

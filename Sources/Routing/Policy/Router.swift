@@ -126,9 +126,18 @@ package struct Router: Sendable {
 
   /// Learns from a judgement of an answer: corrects the model's posterior in the request's domain, and the predictor.
   ///
-  /// - Parameter head: the name by which the predictor knows the model; nil for its own.
-  package mutating func learn(_ feedback: QualityFeedback, features: PromptFeatures, head: String? = nil) {
-    self.feedback.add(feedback, domain: features.profile.domain)
+  /// - Parameters:
+  ///   - earlier: the judgement of the same answer, of the same kind, that this one takes the place of; nil where there is none.
+  ///   - head: the name by which the predictor knows the model; nil for its own.
+  package mutating func learn(
+    _ feedback: QualityFeedback, insteadOf earlier: QualityFeedback? = nil, features: PromptFeatures,
+    head: String? = nil
+  ) {
+    if let earlier {
+      self.feedback.replace(earlier, by: feedback, domain: features.profile.domain)
+    } else {
+      self.feedback.add(feedback, domain: features.profile.domain)
+    }
     predictor?.learn(
       head ?? feedback.model, quality: feedback.quality, weight: feedback.source.weight, features: features)
   }
@@ -166,16 +175,16 @@ package struct Router: Sendable {
     let pair = Choice.pair(eligible)
     let gain = eligible[pair.strong].quality - eligible[pair.weak].quality
     let key = "\(eligible[pair.weak].name)\n\(eligible[pair.strong].name)"
+    let level = levels.level(of: key, share: share)
     var position = draw
     var threshold = gain
     if let sketch = sketches[key], sketch.count >= settings.trafficNeeded {
       position = sketch.rank(of: gain, draw: draw)
-      threshold = sketch.quantile(1 - share)
+      threshold = sketch.quantile(1 - level)
     }
     if sketches[key] != nil || sketches.count < Self.sketchLimit {
       sketches[key, default: QuantileSketch(halfLife: Self.sketchHalfLife)].insert(gain)
     }
-    let level = levels.level(of: key, share: share)
     // The stored threshold always separates as the rank did, also among equal gains.
     let callsStrong = share >= 1 || share > 0 && position >= 1 - level
     levels.note(callsStrong, of: key, share: share)

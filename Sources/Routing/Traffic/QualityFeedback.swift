@@ -62,6 +62,15 @@ struct FeedbackRecord: Sendable, Codable, Equatable {
     counts[feedback.model, default: [:]][domain.rawValue] = value
   }
 
+  /// Lets a judgement take the place of an earlier one of the same answer, by the same kind of source.
+  mutating func replace(_ earlier: QualityFeedback, by later: QualityFeedback, domain: PromptDomain) {
+    guard var value = counts[later.model]?[domain.rawValue] else { return }
+    let change = later.source.weight * (later.quality - earlier.quality)
+    value.good = max(0, value.good + change)
+    value.bad = max(0, value.bad - change)
+    counts[later.model]?[domain.rawValue] = value
+  }
+
   /// The posterior's parameters, from an estimate that counts as `priorWeight` labels.
   func posterior(of model: String, domain: PromptDomain, estimate: Double) -> (good: Double, bad: Double) {
     let value = counts[model]?[domain.rawValue] ?? Counts()

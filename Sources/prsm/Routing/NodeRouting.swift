@@ -193,20 +193,18 @@ final class NodeRouting: Sendable {
 
   // MARK: - Learning
 
-  /// Takes a judgement of an answer into account, by the identifier of its route or of its request.
+  /// Takes a judgement of an answer into account, by the identifier of its route or of its request. Of each source the last
+  /// one holds, however often it is sent.
   ///
-  /// - Returns: the route; nil where it is not remembered, or the reader may not see it.
+  /// - Returns: the route, and whether the judgement is new; nil where the route is not remembered, or the reader may not see it.
   func judge(
     _ name: String, quality: Double, source: QualityFeedback.Source, isVisible: (RouteRecord) -> Bool
-  ) -> RouteRecord? {
+  ) -> (record: RouteRecord, isNew: Bool)? {
     state.withLock { state in
-      guard var record = state.log.find(name), isVisible(record) else { return nil }
+      guard let record = state.log.find(name), isVisible(record) else { return nil }
       let model = record.outcome?.model ?? record.admitted ?? record.ticket.model
-      let feedback = QualityFeedback(model: model, quality: quality, source: source)
-      if record.judgements.count < 64 { record.judgements.append(feedback) }
-      state.log[record.ticket.id] = record
-      Self.learn(feedback, record.ticket, in: &state)
-      return record
+      let isNew = Self.learn(QualityFeedback(model: model, quality: quality, source: source), record, in: &state)
+      return (state.log[record.ticket.id] ?? record, isNew)
     }
   }
 
@@ -223,13 +221,26 @@ final class NodeRouting: Sendable {
     }
   }
 
-  private static func learn(_ feedback: QualityFeedback, _ ticket: RouteTicket, in state: inout State) {
+  /// - Returns: whether it says what had not been said yet.
+  @discardableResult
+  private static func learn(_ feedback: QualityFeedback, _ record: RouteRecord, in state: inout State) -> Bool {
+    let earlier = record.judgements.last { $0.source == feedback.source && $0.model == feedback.model }
+    guard earlier?.quality != feedback.quality, record.judgements.count < RouteRecord.judgementLimit else {
+      return false
+    }
+    var judged = record
+    judged.judgements.append(feedback)
+    state.log[record.ticket.id] = judged
     let head = state.configuration.models[feedback.model]?.predictedAs
-    state.router.learn(feedback, features: ticket.features, head: head)
-    if case .experiment(let name)? = ticket.arm, feedback.source != .retry {
-      state.experiments[name]?.observe(feedback.model, succeeded: feedback.quality >= 0.5)
+    state.router.learn(feedback, insteadOf: earlier, features: record.ticket.features, head: head)
+    if case .experiment(let name)? = record.ticket.arm, let verdict = judged.isGood(feedback.model),
+      verdict != record.isGood(feedback.model)
+    {
+      state.experiments[name]?.observe(
+        feedback.model, succeeded: verdict, insteadOf: record.isGood(feedback.model))
     }
     state.hasChanged = true
+    return true
   }
 
   /// A conversation that asks the same again, without more said in between, did not like the answer.
@@ -240,7 +251,7 @@ final class NodeRouting: Sendable {
       let record = state.log[last.route], let outcome = record.outcome, outcome.outcome == "finished",
       let model = outcome.model
     {
-      learn(QualityFeedback(model: model, quality: 0, source: .retry), record.ticket, in: &state)
+      learn(QualityFeedback(model: model, quality: 0, source: .retry), record, in: &state)
     }
     if state.lastAsked.count >= retryLimit {
       state.lastAsked = state.lastAsked.filter { time - $0.value.time <= retryTime }

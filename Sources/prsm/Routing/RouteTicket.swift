@@ -105,8 +105,19 @@ struct RouteRecord: Sendable {
   /// When the last of them had failed, in seconds since 1970.
   var lastFailure: Double?
   var outcome: Outcome?
-  /// The judgements so far.
+  /// The judgements so far; of each source the last one holds.
   var judgements: [QualityFeedback] = []
+
+  /// Judgements of one answer, changes of mind included, that are taken into account at most.
+  static let judgementLimit = 16
+
+  /// Whether the answer of a model was good, for experiments: it is one outcome, whoever judged it. An answer that did not come
+  /// was not; else people are believed before judges. Nil while nobody has said so.
+  func isGood(_ model: String) -> Bool? {
+    if outcome?.outcome == "failed" || failed.contains(where: { $0.model == model }) { return false }
+    let own = judgements.filter { $0.model == model }
+    return (own.last { $0.source == .person } ?? own.last { $0.source == .judge }).map { $0.quality >= 0.5 }
+  }
 }
 
 /// The latest routes, the oldest forgotten first.

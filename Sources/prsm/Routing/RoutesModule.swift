@@ -140,13 +140,13 @@ struct RoutesModule: GatewayModule {
     }
     let principal = incoming.principal
     guard
-      let record = routing.judge(
+      let (record, isNew) = routing.judge(
         name, quality: quality, source: source, isVisible: { Self.isVisible($0, to: principal) })
     else { throw Self.unknown(name) }
     let model = record.judgements.last?.model ?? record.ticket.model
     let answer: JSONValue = [
       "object": "feedback", "route_id": .string(record.ticket.id), "model": .string(model),
-      "quality": .rounded(quality), "source": .string(source.rawValue),
+      "quality": .rounded(quality), "source": .string(source.rawValue), "counted": .bool(isNew),
     ]
     return WholeResponse(body: answer.bytes)
   }

@@ -56,6 +56,7 @@ import Testing
       let route = try await node.ask(.GET, "/v1/prsm/routes/\(id)").json
       #expect(route["chosen"]?.string == model && route["name"]?.string == name)
       #expect(route["candidates"]?.array?.count == 2)
+      #expect(route["replayed"] == route["chosen"])
       #expect(route["outcome"]?["outcome"] == "finished" && route["outcome"]?["model"]?.string == model)
       let request = try #require(answer.headers.first(name: "x-request-id"))
       #expect(try await node.ask(.GET, "/v1/prsm/routes/\(request)").json["id"]?.string == String(id))
@@ -171,12 +172,14 @@ import Testing
   @Test func feedbackMovesTheChoiceAndSurvivesARestart() async throws {
     let folder = AccountFolder()
     try await AccountNode.with(Self.yaml, folder: folder) { node async throws in
-      let answer = try await node.chat("Prove the theorem.", model: "auto:best")
-      #expect(answer.json["model"] == "strong")
-      let id = try #require(answer.headers.first(name: "x-request-id"))
+      var id = ""
       for _ in 0..<60 {
-        let judged = try await node.ask(.POST, "/v1/prsm/feedback", ["request_id": .string(id), "quality": 0])
-        #expect(judged.status == 200 && judged.json["model"] == "strong")
+        let answer = try await node.chat("Prove the theorem.", model: "auto:best")
+        let model = try #require(answer.json["model"])
+        id = try #require(answer.headers.first(name: "x-request-id"))
+        let judged = try await node.ask(
+          .POST, "/v1/prsm/feedback", ["request_id": .string(id), "quality": model == "strong" ? 0 : 1])
+        #expect(judged.status == 200 && judged.json["model"] == model)
       }
       #expect(try await node.chat("Prove the theorem.", model: "auto:best").json["model"] == "weak")
       #expect(try await node.ask(.POST, "/v1/prsm/feedback", ["route_id": "none", "good": true]).status == 404)
@@ -184,7 +187,7 @@ import Testing
     }
     try await AccountNode.with(Self.yaml, folder: folder) { node async throws in
       #expect(try await node.chat("Prove the theorem.", model: "auto:best").json["model"] == "weak")
-      #expect(try await node.ask(.GET, "/v1/prsm/routing").json["decisions"]?.integer == 3)
+      #expect(try await node.ask(.GET, "/v1/prsm/routing").json["decisions"]?.integer == 62)
     }
   }
 
@@ -265,6 +268,34 @@ import Testing
       await node.routing.refresh()
       let weak = node.routing.state.withLock { $0.candidates.first { $0.name == "weak" } }
       #expect(try #require(weak?.latency).p95 < 500)
+    }
+  }
+
+  @Test func theSameJudgementTwiceIsOne() async throws {
+    try await AccountNode.with(Self.yaml) { node async throws in
+      let answer = try await node.chat("a", model: "duel")
+      let id = try #require(answer.headers.first(name: "x-request-id"))
+      func judge(_ quality: Double, _ source: String = "person") async throws -> Bool? {
+        let body: JSONValue = ["request_id": .string(id), "quality": .double(quality), "source": .string(source)]
+        return try await node.ask(.POST, "/v1/prsm/feedback", body).json["counted"]?.bool
+      }
+      func judged() async throws -> [JSONValue?] {
+        let arms = try await node.ask(.GET, "/v1/prsm/routing").json["experiments"]?[0]?["arms"]?.array
+        let arm = arms?.first { $0["model"] == answer.json["model"] }
+        return [arm?["judged"], arm?["success"]]
+      }
+      #expect(try await judge(0) == true)
+      for _ in 0..<50 { #expect(try await judge(0) == false) }
+      #expect(try await judged() == [1, 0.0])
+      #expect(try await judge(1, "judge") == true, "another source")
+      #expect(try await judged() == [1, 0.0], "people are believed before judges")
+      #expect(try await judge(1) == true, "a change of mind")
+      #expect(try await judged() == [1, 1.0])
+      for index in 0..<50 { _ = try await judge(Double(index % 2)) }
+      #expect(try await judge(0.5) == false, "some changes of mind are enough")
+      let evidence = try await node.ask(.POST, "/v1/prsm/routes/explain", ["prompt": "a", "model": "duel"]).json
+      let candidate = evidence["candidates"]?.array?.first { $0["model"] == answer.json["model"] }
+      #expect(candidate?["evidence"] == 1, "\(candidate ?? .null)")
     }
   }
 
