@@ -124,12 +124,21 @@ extension NodeRouting {
     state.withLock { state in
       next.candidates = state.candidates
       next.latencies = state.latencies
+      next.measured = state.measured
       next.log = state.log
       next.lastAsked = state.lastAsked
       next.counter = state.counter
       next.hasChanged = true
-      // Choices that were made since it was copied.
+      // Choices and answers since it was copied.
       next.router.memory = state.router.memory
+      for (name, release) in state.canaries
+      where next.canaries[name]?.settings == release.settings
+        && configuration.canaries[name] == state.configuration.canaries[name]
+      { next.canaries[name] = release }
+      for (name, experiment) in state.experiments
+      where configuration.experiments[name] == state.configuration.experiments[name] {
+        next.experiments[name] = experiment
+      }
       state = next
     }
     await refresh()
@@ -137,17 +146,16 @@ extension NodeRouting {
 
   /// Looks again which models there are and how they are.
   func refresh() async {
+    let time = Self.now()
     let (configuration, latencies) = state.withLock { state in
-      (
-        state.configuration,
-        state.latencies.compactMapValues { estimate in
-          estimate.quantile(0.5).flatMap { median in
-            estimate.quantile(0.95).map {
-              ObservedLatency(p50: median / .milliseconds(1), p95: $0 / .milliseconds(1))
-            }
-          }
-        }
-      )
+      var latencies: [String: ObservedLatency] = [:]
+      for (model, estimate) in state.latencies {
+        guard let median = estimate.quantile(0.5), let p95 = estimate.quantile(0.95) else { continue }
+        latencies[model] = ObservedLatency(
+          p50: median / .milliseconds(1), p95: p95 / .milliseconds(1),
+          isRecent: time - (state.measured[model] ?? 0) <= Self.latencyTime)
+      }
+      return (state.configuration, latencies)
     }
     let candidates = await source.candidates(
       configuration, prices: metering.configuration.prices, latencies: latencies)
