@@ -90,8 +90,11 @@ package final class VirtualModels: ModelProvider {
       hasLogprobs: request.logprobs != nil)
     let run = OrchestrationRun(model, request, services: services, output: output, trace: recorder)
     // Unstructured because the work goes on after this call returns; the end of the stream, or of its reader, cancels it.
+    let bill = request.context.bill
+    bill?.begin()
     let task = Task {
       await run.perform()
+      bill?.end(run.usage, cost: run.cost)
       self.running.wrappingSubtract(1, ordering: .relaxed)
     }
     continuation.onTermination { task.cancel() }

@@ -1,6 +1,7 @@
 import Gateway
 import Metering
 import ModelInterface
+import Orchestration
 import ScriptedProvider
 import Synchronization
 import Testing
@@ -150,5 +151,58 @@ struct MeteredMembersTests {
     }
     #expect(text == "kept" && provider.requests.map(\.model) == ["scripted"])
     #expect(ledger.settled.map(\.provider) == ["test", CachingProvider.name])
+  }
+
+  /// Also of members that were stopped, that broke off, and of virtual models inside.
+  @Test("what a virtual model says it took is what is on the account")
+  func sums() async throws {
+    let yaml = """
+      prices:
+        quick: { input: 1, output: 2 }
+        broken: { input: 3, output: 5 }
+        endless: { input: 7, output: 11 }
+
+      """
+    let script: ScriptedProvider.Script = { (request, continuation) async throws(GenerationError) in
+      if request.model == "quick" { return try await ScriptedProvider.echo(request, continuation) }
+      for _ in 0..<3 { continuation.yield(.text(TextPiece("word "))) }
+      if request.model == "broken" { throw GenerationError(.unavailable, "The engine broke off.") }
+      while !Task.isCancelled { await Task.yield() }
+    }
+    try await AccountNode.with(yaml, models: ["quick", "broken", "endless"], script: script) { node async throws in
+      let members = MeteredMembers(node.provider)
+      let prices = node.metering.configuration.prices
+      members.use(node.meter, provider: node.provider, prices: { prices })
+      var services = OrchestrationServices(members: members) { 0 }
+      services.price = { members.price(of: $0, provider: $1, $2) }
+      var panel = Panel(models: ["quick", "quick", "broken", "endless"])
+      panel.quorum = 2
+      var jury = VirtualModel("jury", .panel(panel))
+      jury.limits.patience = .milliseconds(50)
+      let mixture = Mixture(layers: [["jury", "endless"]], aggregator: "quick", quorum: 1)
+      var council = VirtualModel("council", .mixture(mixture))
+      council.limits.patience = .milliseconds(50)
+      let virtual = VirtualModels(
+        try VirtualModelSet([jury, council], known: ["quick", "broken", "endless"]), services: services)
+      for name in ["jury", "council"] {
+        var request = request(name)
+        request.context.requestID = "request-\(name)"
+        var completion: Completion?
+        for try await event in try await virtual.generate(request) {
+          if case .finished(let end) = event { completion = end }
+        }
+        let events = try await node.events().filter { $0.requestID == request.context.requestID }
+        #expect(Set(events.map(\.outcome.rawValue)).isSuperset(of: ["finished", "cancelled"]))
+        let sum = events.reduce(Usage()) { $0 + $1.usage }
+        #expect(completion?.usage == sum, "\(events.map { ($0.model, $0.usage) })")
+        let trace = try #require(
+          virtual.traces.recent(of: "me", limit: 9).first {
+            $0.requestID == request.context.requestID && $0.model == name
+          })
+        #expect(trace.cost == events.reduce(Int128(0)) { $0 + $1.cost.pico })
+      }
+      while node.provider.running > 0 { await Task.yield() }
+      #expect(node.metering.meter.openCount == 0)
+    }
   }
 }

@@ -76,6 +76,10 @@ package protocol MeterReservation: Sendable {
   /// Replaces the reservation by what was used. Called once; never while the calling task is cancelled.
   func settle(_ settlement: Settlement) async
 
+  /// What is on the account of it, once it is settled: tokens, and the cost in 10^-12 of the currency. Nil where no account is
+  /// kept.
+  var billed: (usage: Usage, cost: Int128)? { get }
+
   /// Gives the reservation back instead of settling it: the work has not begun, and is asked for again in another way.
   func withdraw()
 }
@@ -83,6 +87,9 @@ package protocol MeterReservation: Sendable {
 extension MeterReservation {
   /// The work as it was asked for.
   package var admission: Admission { Admission() }
+
+  /// No account.
+  package var billed: (usage: Usage, cost: Int128)? { nil }
 
   /// Always has to wait.
   package func settleNow(_ settlement: Settlement) -> Bool { false }

@@ -75,6 +75,11 @@ package final class Grant: Sendable {
     use.parts.first.map { event($0, at: 0, use.outcome, 0).usage } ?? Usage()
   }
 
+  /// What counts of all parts of a use.
+  package func total(of use: MeteredUse) -> Usage {
+    use.parts.enumerated().reduce(Usage()) { $0 + event($1.element, at: $1.offset, use.outcome, 0).usage }
+  }
+
   /// Whether what is reported of the first part of a use is what cannot be.
   package func doubts(_ use: MeteredUse) -> Bool {
     use.parts.first.map { !$0.isChecked && Self.isAbsurd($0.usage.inRange, beside: reservation.bound) } ?? false
@@ -101,12 +106,12 @@ package final class Grant: Sendable {
       usage.promptTokens = reservation.bound.promptTokens
     }
     let model = part.model ?? reservation.model
+    let name = alternatives.contains(model) ? model : reservation.model
     let price =
       part.model == nil || isCacheHit
       ? ModelPrice.free : policy.price(of: model, provider: part.provider, askedAs: name)
     return UsageEvent(
       id: index == 0 ? reservation.id : reservation.id.part("~\(index)"), time: reservation.time,
-    let name = alternatives.contains(model) ? model : reservation.model
       requestID: reservation.requestID, account: reservation.account, model: model, provider: part.provider ?? "",
       usage: usage, cost: price.cost(usage), outcome: outcome, latency: latency, isCacheHit: isCacheHit,
       isExact: isExact)

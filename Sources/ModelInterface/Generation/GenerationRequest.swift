@@ -76,6 +76,8 @@ public struct RequestContext: Sendable, Hashable {
   package var sideAttempts: SideAttempts?
   /// What ties together the calls of one request that takes several; nil for one that takes one.
   package var calls: RequestCalls?
+  /// Where what is settled of a member's call is added up; nil where nobody wants to know.
+  package var bill: CallBill?
 
   /// A context with no deadline and usual priority.
   public init(requestID: String, tenant: String = "local", session: String? = nil) {

@@ -116,10 +116,12 @@ final class OrchestrationRun: Sendable {
     let limit = [call.deadline, own].compactMap(\.self).reduce(deadline, min)
     guard services.now() < limit else { throw late(call) }
     let step = try admit()
+    var call = call
+    call.request.context.bill = CallBill()
     trace.record(.stepBegan(step: step, role: call.role, model: call.model, label: call.label))
     let reading = await read(call, until: limit, relays: relays)
     let answer = reading.gathering.answer(step: step, model: call.model)
-    close(step, call, reading)
+    await close(step, call, reading)
     if let error = reading.error { throw error }
     guard let answer else {
       throw GenerationError(.unavailable, "`\(call.model)` ended its answer before it was finished")
@@ -191,12 +193,16 @@ final class OrchestrationRun: Sendable {
     GenerationError(.timedOut, "`\(call.model)` did not answer within the time that `\(model.name)` has")
   }
 
-  private func close(_ step: Int, _ call: Call, _ reading: Reading) {
+  private func close(_ step: Int, _ call: Call, _ reading: Reading) async {
     let gathering = reading.gathering
-    let usage = gathering.usage
+    // What is on the account, where one is kept: also of what was stopped, and of attempts beside the answer.
+    let billed = await call.request.context.bill?.amount()
+    let usage = billed?.usage ?? gathering.usage
     let inner = gathering.start?.notes[VirtualModels.note]
     let cost: Int128? =
-      if gathering.start == nil {
+      if let billed {
+        billed.cost
+      } else if gathering.start == nil {
         0
       } else if let inner {
         trace.cost(ofTrace: inner)

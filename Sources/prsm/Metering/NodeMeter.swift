@@ -1,6 +1,7 @@
 import Gateway
 import Metering
 import ModelInterface
+import Synchronization
 
 /// Admits requests: answers from the cache, chooses the model of those that leave it to the node, and sets aside what they
 /// may cost. Everything that is in memory is decided without waiting.
@@ -295,6 +296,7 @@ final class NodeReservation: MeterReservation {
   private let route: RouteTicket?
   private let routing: NodeRouting?
   private let keep: (@Sendable ([GenerationEvent]) -> Void)?
+  private let settled = Mutex<(use: MeteredUse, cost: Money)?>(nil)
 
   init(
     _ grant: Grant, admission: Admission, metering: NodeMetering, route: RouteTicket? = nil,
@@ -322,6 +324,10 @@ final class NodeReservation: MeterReservation {
 
   func withdraw() {
     grant.withdraw()
+  }
+
+  var billed: (usage: Usage, cost: Int128)? {
+    settled.withLock { $0 }.map { (grant.total(of: $0.use), $0.cost.pico) }
   }
 
   private func use(_ settlement: Settlement) -> MeteredUse {
@@ -368,6 +374,7 @@ final class NodeReservation: MeterReservation {
   }
 
   private func finish(_ settlement: Settlement, _ use: MeteredUse, _ cost: Money) {
+    settled.withLock { $0 = (use, cost) }
     if cost > .zero { metering.note(cost, model: settlement.model ?? grant.model) }
     if let events = settlement.events { keep?(believed(events, use)) }
     if let route { routing?.ended(route, settlement, cost: cost) }

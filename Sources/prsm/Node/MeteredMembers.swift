@@ -60,17 +60,20 @@ final class MeteredMembers: ModelProvider {
     let calls = request.context.calls
     work.isFurtherCall = calls.map { !$0.beginFirst() } ?? false
     let reservation: any MeterReservation
+    let bill = request.context.bill
+    bill?.begin()
     do throws(GenerationError) {
       reservation = if let ready = try meter.reserveNow(work) { ready } else { try await meter.reserve(work) }
     } catch {
       // What was refused was not counted.
       if !work.isFurtherCall { calls?.takeBackFirst() }
+      bill?.end(Usage(), cost: 0)
       throw error
     }
     let admission = reservation.admission
     if let model = admission.model { request.model = model }
     request.fallbacks = admission.fallbacks
-    var call = MemberAccount(reservation, others, recordsEvents: admission.recordsEvents)
+    var call = MemberAccount(reservation, others, bill, recordsEvents: admission.recordsEvents)
     do throws(GenerationError) {
       let answer: GenerationStream
       if let known = admission.answer {
@@ -117,6 +120,7 @@ final class MeteredMembers: ModelProvider {
 private struct MemberAccount: Sendable {
   private let reservation: any MeterReservation
   private let others: SideAttempts
+  private let bill: CallBill?
   private let recordsEvents: Bool
   private var start: GenerationStart?
   private var events: [GenerationEvent] = []
@@ -124,9 +128,10 @@ private struct MemberAccount: Sendable {
   private var bytes = 0
   private(set) var completion: Completion?
 
-  init(_ reservation: any MeterReservation, _ others: SideAttempts, recordsEvents: Bool) {
+  init(_ reservation: any MeterReservation, _ others: SideAttempts, _ bill: CallBill?, recordsEvents: Bool) {
     self.reservation = reservation
     self.others = others
+    self.bill = bill
     self.recordsEvents = recordsEvents
   }
 
@@ -152,10 +157,12 @@ private struct MemberAccount: Sendable {
       failure: outcome == .failed ? error?.kind : nil, events: recordsEvents && completion != nil ? events : nil)
     if let completion { settlement.note(completion.basis) }
     settlement.others = others.take()
-    if reservation.settleNow(settlement) { return }
-    let (reservation, last) = (reservation, settlement)
-    // Unstructured so that the account is kept although this task may be cancelled: it inherits no cancellation.
-    await Task { await reservation.settle(last) }.value
+    if !reservation.settleNow(settlement) {
+      let (reservation, last) = (reservation, settlement)
+      // Unstructured so that the account is kept although this task may be cancelled: it inherits no cancellation.
+      await Task { await reservation.settle(last) }.value
+    }
+    bill?.end(reservation.billed?.usage ?? settlement.usage, cost: reservation.billed?.cost)
   }
 }
 
