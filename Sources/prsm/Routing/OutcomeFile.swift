@@ -33,6 +33,9 @@ enum OutcomeFile {
     }
     let embedding = try embedding(value["embedding"], place: place)
     if let outcomes = value["outcomes"]?.object {
+      guard !outcomes.isEmpty, !outcomes.members.contains(where: { $0.0.isEmpty }) else {
+        throw .usage("\(place): expected `outcomes` to name at least one model, and each by a name")
+      }
       var qualities: [String: Double] = [:]
       for (model, quality) in outcomes.members {
         guard let quality = quality.double ?? quality.bool.map({ $0 ? 1 : 0 }), (0...1).contains(quality) else {
@@ -43,7 +46,8 @@ enum OutcomeFile {
       return RoutingRecord(prompt: prompt, outcomes: qualities, embedding: embedding)
     }
     guard let weak = truth(value["weak_correct"]), let strong = truth(value["strong_correct"]) else {
-      throw .usage("\(place): expected `weak_correct` and `strong_correct`, or `outcomes`")
+      throw .usage(
+        "\(place): expected `weak_correct` and `strong_correct`, true or false or from 0 to 1, or `outcomes`")
     }
     var record = RoutingRecord(prompt: prompt, weakCorrect: weak, strongCorrect: strong)
     record.embedding = embedding
@@ -52,7 +56,8 @@ enum OutcomeFile {
 
   private static func embedding(_ value: JSONValue?, place: String) throws(CommandFailure) -> [Float]? {
     guard let value else { return nil }
-    guard case .array(let elements) = value, elements.allSatisfy({ $0.double != nil }) else {
+    guard case .array(let elements) = value, elements.allSatisfy({ $0.double.map { Float($0).isFinite } ?? false })
+    else {
       throw .usage("\(place): expected `embedding`, a list of numbers; found \(value.kind)")
     }
     return elements.map { Float($0.double ?? 0) }
@@ -60,6 +65,6 @@ enum OutcomeFile {
 
   private static func truth(_ value: JSONValue?) -> Bool? {
     if let bool = value?.bool { return bool }
-    return value?.double.map { $0 >= 0.5 }
+    return value?.double.flatMap { (0...1).contains($0) ? $0 >= 0.5 : nil }
   }
 }
