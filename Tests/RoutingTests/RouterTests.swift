@@ -1,6 +1,7 @@
 import Foundation
-import Routing
 import Testing
+
+@testable import Routing
 
 @Suite struct RouterTests {
   private let cheap = Candidate(
@@ -119,6 +120,7 @@ import Testing
       let read = try JSONDecoder().decode(RouteDecision.self, from: stored)
       #expect(read == decision)
       #expect(read.replayedGreedyChoice() == decision.greedy)
+      #expect(read.replayedChoice() == decision.chosen)
     }
   }
 
@@ -139,6 +141,86 @@ import Testing
       calls += decision.chosen == RoutingRecord.strong ? 1 : 0
     }
     #expect(abs(Double(calls) / Double(traffic.count) - share) < 0.05)
+  }
+
+  /// Traffic that is all of one kind for long, and then all of another: of any 200 requests the share is strong.
+  @Test(arguments: [0.1, 0.3, 0.7]) func aStrongShareHoldsWhileTrafficChanges(_ share: Double) throws {
+    let weak = Candidate(name: "weak", price: TokenPrice(inputMicros: 1, outputMicros: 1), assumedQuality: 0.4)
+    let strong = Candidate(
+      name: "strong", price: TokenPrice(inputMicros: 100_000, outputMicros: 100_000), assumedQuality: 0.9)
+    var settings = Router.Settings()
+    settings.explorationCap = 0
+    var router = Router(settings: settings)
+    let easy = ["Hi", "Thanks!", "Say hello.", "What is 2 + 2?"]
+    let hard = [
+      "Prove by induction that the sum of the first n odd numbers is n², and derive its asymptotic growth step by step.",
+      "Derive the lower bound on replicas under Byzantine faults, and analyse which lemma fails with one fewer.",
+    ]
+    func bound(_ count: Double) -> Double { (1 + 2 * ShareLevels.step) / (count * ShareLevels.step) }
+    var window: [Bool] = []
+    var calls = 0
+    for (index, prompts) in [easy, hard, easy, hard].enumerated() {
+      for place in 0..<400 {
+        let decision = try router.decide(
+          RouteRequest(prompt: prompts[place % prompts.count]), among: [weak, strong], policy: .strongShare(share),
+          seed: UInt64(index * 400 + place))
+        let isStrong = decision.chosen == "strong"
+        #expect(decision.replayedGreedyChoice() == decision.greedy)
+        window.append(isStrong)
+        calls += isStrong ? 1 : 0
+        guard window.count == 200 else { continue }
+        let found = Double(window.count { $0 }) / 200
+        #expect(abs(found - share) <= bound(200), "\(found) of 200 before \(place) of part \(index)")
+        window = []
+      }
+    }
+    #expect(abs(Double(calls) / 1_600 - share) <= bound(1_600))
+    let kept = try JSONDecoder().decode(Router.Memory.self, from: JSONEncoder().encode(router.memory))
+    var again = Router(settings: settings)
+    again.memory = kept
+    let request = RouteRequest(prompt: "Hi")
+    let next = try router.decide(request, among: [weak, strong], policy: .strongShare(share), seed: 9)
+    #expect(try again.decide(request, among: [weak, strong], policy: .strongShare(share), seed: 9) == next)
+  }
+
+  @Test func amongEquallyDearModelsTheBetterIsTheStrongOne() throws {
+    let small = Candidate(name: "a", assumedQuality: 0.4)
+    let large = Candidate(name: "b", assumedQuality: 0.9)
+    for candidates in [[small, large], [large, small]] {
+      var router = Router()
+      router.settings.explorationCap = 0
+      func chosen(_ share: Double) throws -> String {
+        try router.decide(RouteRequest(prompt: "Hi"), among: candidates, policy: .strongShare(share), seed: 1).chosen
+      }
+      #expect(try chosen(0) == "a")
+      #expect(try chosen(1) == "b")
+    }
+  }
+
+  /// A floor holds among those that are left: the cheapest of all is no stand-in for a strong model while there is a middling one.
+  @Test func theNextBestIsWhatThePolicyWouldChooseWithoutTheFirst() throws {
+    let models = [("tiny", 0.2, 1), ("middling", 0.8, 100), ("strong", 0.97, 1_000)].map { name, quality, price in
+      Candidate(
+        name: name, price: TokenPrice(inputMicros: price * 1_000, outputMicros: price * 1_000), assumedQuality: quality)
+    }
+    var router = Router()
+    router.settings.explorationCap = 0
+    let decision = try router.decide(
+      RouteRequest(prompt: "Hi"), among: models, policy: .costOptimised(qualityFloor: 0.95), seed: 1)
+    #expect(decision.chosen == "strong")
+    #expect(decision.best { $0.name != "strong" }?.name == "middling")
+    #expect(decision.best { $0.name == "tiny" }?.name == "tiny")
+    #expect(decision.best { _ in false } == nil)
+  }
+
+  @Test func aModelThatWasSlowLongAgoIsAskedAgain() throws {
+    var slow = Candidate(name: "slow", latency: ObservedLatency(p50: 900, p95: 9_000))
+    var router = Router()
+    var request = RouteRequest(prompt: "Hi")
+    request.constraints.latencyLimit = 5_000
+    #expect(throws: RoutingError.self) { try router.decide(request, among: [slow], policy: .balanced(), seed: 1) }
+    slow.latency?.isRecent = false
+    #expect(try router.decide(request, among: [slow], policy: .balanced(), seed: 1).chosen == "slow")
   }
 
   @Test func explorationStaysWithinItsCapAndIsMarked() throws {
