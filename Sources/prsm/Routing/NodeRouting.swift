@@ -154,7 +154,10 @@ final class NodeRouting: Sendable {
       metadata: ["request": "\(request.context.requestID)", "model": "\(model)", "reason": "\(error.message)"])
     let time = Self.now()
     state.withLock { state in
-      guard var record = state.log.find(request.context.requestID), record.outcome == nil, record.failed.count < 16
+      guard
+        var record = state.log.find(
+          request: request.context.requestID, model: request.model, fallbacks: request.fallbacks),
+        record.failed.count < 16
       else { return }
       record.failed.append((model, error.message))
       record.lastFailure = time

@@ -128,7 +128,8 @@ struct RouteLog: Sendable {
   private var records: [String: RouteRecord] = [:]
   private var order: [String] = []
   private var head = 0
-  private var byRequest: [String: String] = [:]
+  /// Several where a virtual model leaves the choice of its members to the node.
+  private var byRequest: [String: [String]] = [:]
 
   /// A route by its identifier.
   subscript(id: String) -> RouteRecord? {
@@ -136,15 +137,22 @@ struct RouteLog: Sendable {
     set { if records[id] != nil, let newValue { records[id] = newValue } }
   }
 
-  /// A route by its identifier, or by that of its request.
+  /// A route by its identifier, or the latest of its request.
   func find(_ name: String) -> RouteRecord? {
-    records[name] ?? byRequest[name].flatMap { records[$0] }
+    records[name] ?? byRequest[name]?.last.flatMap { records[$0] }
+  }
+
+  /// The latest route by which a request went to this model first, with these to follow.
+  func find(request: String, model: String, fallbacks: [String]) -> RouteRecord? {
+    byRequest[request]?.reversed().lazy.compactMap { records[$0] }.first {
+      $0.outcome == nil && $0.admitted == model && $0.ticket.fallbacks == fallbacks
+    }
   }
 
   mutating func add(_ record: RouteRecord) {
     let id = record.ticket.id
     records[id] = record
-    byRequest[record.ticket.context.requestID] = id
+    byRequest[record.ticket.context.requestID, default: []].append(id)
     if order.count < Self.capacity {
       order.append(id)
       return
@@ -152,7 +160,9 @@ struct RouteLog: Sendable {
     let old = order[head]
     if let forgotten = records.removeValue(forKey: old) {
       let request = forgotten.ticket.context.requestID
-      if byRequest[request] == old { byRequest[request] = nil }
+      // The oldest of all is the oldest of its request.
+      if byRequest[request]?.first == old { byRequest[request]?.removeFirst() }
+      if byRequest[request]?.isEmpty == true { byRequest[request] = nil }
     }
     order[head] = id
     head = (head + 1) % Self.capacity

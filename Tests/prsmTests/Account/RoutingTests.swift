@@ -271,6 +271,27 @@ import Testing
     }
   }
 
+  /// A virtual model may leave several of its members to the node: they are routes of one request.
+  @Test func aFailureIsNotedWithTheRouteThatItBelongsTo() async throws {
+    try await AccountNode.with(Self.yaml) { node async throws in
+      func began(_ name: String) throws -> (RouteTicket, GenerationRequest) {
+        var request = GenerationRequest(model: name, prompt: .text("a"), context: RequestContext(requestID: "one"))
+        let ticket = try node.routing.decide(request, allowed: nil, embedding: nil, remaining: nil)
+        node.routing.began(ticket, model: ticket.model)
+        request.model = ticket.model
+        request.fallbacks = ticket.fallbacks
+        return (ticket, request)
+      }
+      let (best, request) = try began("auto:best")
+      let (cheap, _) = try began("auto:0%")
+      #expect(best.model == "strong" && cheap.model == "weak")
+      node.routing.failed(request, model: "strong", GenerationError(.unavailable, "The engine is down."))
+      let routes = node.routing.state.withLock { state in [best, cheap].compactMap { state.log[$0.id] } }
+      #expect(routes.map { $0.failed.map(\.model) } == [["strong"], []])
+      #expect(node.routing.state.withLock { $0.log.find("one")?.ticket.id } == cheap.id)
+    }
+  }
+
   @Test func theSameJudgementTwiceIsOne() async throws {
     try await AccountNode.with(Self.yaml) { node async throws in
       let answer = try await node.chat("a", model: "duel")
