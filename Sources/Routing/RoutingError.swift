@@ -35,7 +35,8 @@ package enum RoutingError: Error, Sendable, Equatable, CustomStringConvertible {
       "routing policy \"\(name)\": expected auto, auto:cheap, auto:best, auto:fast, auto:N% (N from 0 to 100), or a name"
         + " from the configuration"
     case .noCandidate(let reasons, _):
-      "no model can take this request: " + reasons.joined(separator: "; ") + "; relax a constraint or add a model"
+      "no model can take this request: " + reasons.prefix(8).joined(separator: "; ")
+        + (reasons.count > 8 ? "; \(reasons.count - 8) more cannot either" : "") + "; relax a constraint or add a model"
     case .invalidSetting(let name, let expected, let found):
       "routing setting \(name): expected \(expected), found \(found)"
     }

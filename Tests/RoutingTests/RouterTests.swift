@@ -213,6 +213,19 @@ import Testing
     #expect(decision.best { _ in false } == nil)
   }
 
+  @Test func ofHundredsThatCannotTakeARequestThoseAreNamedThatWereMeant() throws {
+    let models = (0..<300).map { Candidate(name: "m\($0)") } + [Candidate(name: "meant", health: .down)]
+    var request = RouteRequest(prompt: "Hi")
+    request.constraints.allowedModels = ["meant"]
+    var router = Router()
+    let error = #expect(throws: RoutingError.self) {
+      try router.decide(request, among: models, policy: .balanced(), seed: 1)
+    }
+    let text = error?.description ?? ""
+    #expect(text.hasPrefix("no model can take this request: meant is down; m0 is not among"))
+    #expect(text.contains("293 more cannot either") && text.utf8.count < 800)
+  }
+
   @Test func aModelThatWasSlowLongAgoIsAskedAgain() throws {
     var slow = Candidate(name: "slow", latency: ObservedLatency(p50: 900, p95: 9_000))
     var router = Router()

@@ -86,8 +86,11 @@ package struct Router: Sendable {
     let considered = weigh(request, candidates, features, &generator)
     let eligible = considered.filter { $0.excluded == nil }
     guard !eligible.isEmpty else {
+      // What the request names nobody for comes last: there may be hundreds.
+      let isNamed = considered.map { if case .notAllowed? = $0.excluded { false } else { true } }
+      let ordered = zip(considered, isNamed).filter(\.1) + zip(considered, isNamed).filter { !$0.1 }
       throw .noCandidate(
-        reasons: considered.map { "\($0.name) \($0.excluded?.description ?? "")" },
+        reasons: ordered.map { "\($0.0.name) \($0.0.excluded?.description ?? "")" },
         exclusions: considered.compactMap(\.excluded))
     }
     var decision = RouteDecision(
