@@ -256,6 +256,16 @@ import Testing
     }
     #expect((50...100).contains(explored))
     #expect(router.explored == explored)
+    // What cannot explore earns nothing for what can.
+    for seed in 0..<2_000 {
+      _ = try router.decide(RouteRequest(prompt: "Hi"), among: [cheap], policy: .balanced(), seed: UInt64(seed))
+    }
+    for seed in 0..<100 {
+      _ = try router.decide(
+        RouteRequest(prompt: "Hi"), among: [cheap, rival], policy: .qualityFirst(spendingCapMicros: nil),
+        seed: UInt64(seed))
+    }
+    #expect((1...6).contains(router.explored - explored))
   }
 
   @Test func feedbackTurnsTheChoiceRound() throws {

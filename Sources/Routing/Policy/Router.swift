@@ -5,7 +5,8 @@
 package struct Router: Sendable {
   /// How much exploration is allowed, and what the share policies wait for.
   package struct Settings: Sendable, Codable, Equatable {
-    /// The largest share of decisions that may be settled by a posterior draw against the policy's own choice, 0 to 1.
+    /// The largest share of decisions that may be settled by a posterior draw against the policy's own choice, 0 to 1; of any n
+    /// decisions, at most one more than that.
     package var explorationCap = 0.02
     /// Decisions of a pair before its own traffic sets the threshold of a share policy; until then the share is drawn.
     package var trafficNeeded = 100
@@ -24,6 +25,8 @@ package struct Router: Sendable {
   private var sketches: [String: QuantileSketch] = [:]
   private var levels = ShareLevels()
   private var affinity: SessionAffinity
+  /// Explorations that the cap allows now, at most one: what was not used is not saved up, or it would all be used at once.
+  private var explorationCredit = 0.0
   /// Decisions made, and those that exploration settled.
   package private(set) var decisions = 0
   package private(set) var explored = 0
@@ -37,6 +40,8 @@ package struct Router: Sendable {
     var affinity: SessionAffinity
     var decisions: Int
     var explored: Int
+    /// Nil in what was kept before there was any.
+    var explorationCredit: Double?
   }
 
   /// What it has learned; the predictor, which has a form of its own, is no part of it. The ages of conversations are kept
@@ -45,7 +50,7 @@ package struct Router: Sendable {
     get {
       Memory(
         feedback: feedback, sketches: sketches, levels: levels, affinity: affinity, decisions: decisions,
-        explored: explored)
+        explored: explored, explorationCredit: explorationCredit)
     }
     set {
       feedback = newValue.feedback
@@ -54,6 +59,7 @@ package struct Router: Sendable {
       affinity.adopt(newValue.affinity)
       decisions = max(0, newValue.decisions)
       explored = max(0, min(newValue.explored, newValue.decisions))
+      explorationCredit = max(0, min(1, newValue.explorationCredit ?? 0))
     }
   }
 
@@ -112,6 +118,7 @@ package struct Router: Sendable {
         decision.candidates[index].score = score
       }
     }
+    explorationCredit = min(1, explorationCredit + settings.explorationCap)
     if let session = request.session, let model = affinity.model(of: session, at: time),
       eligible.contains(where: { $0.name == model })
     {
@@ -121,6 +128,7 @@ package struct Router: Sendable {
       decision.chosen = other
       decision.basis = .exploration
       explored += 1
+      explorationCredit = max(0, explorationCredit - 1)
     }
     decisions += 1
     if let session = request.session { affinity.remember(session, decision.chosen, at: time) }
@@ -199,9 +207,8 @@ package struct Router: Sendable {
   private func explore(
     _ eligible: [RouteDecision.Considered], _ policy: RoutePolicy, _ decision: RouteDecision, greedy: String
   ) -> String? {
-    guard settings.explorationCap > 0, Double(explored + 1) <= settings.explorationCap * Double(decisions + 1) else {
-      return nil
-    }
+    // Sums of shares such as 0.05 are not exact.
+    guard settings.explorationCap > 0, explorationCredit >= 1 - 1e-9 else { return nil }
     let drawn = Choice.best(of: eligible, policy: policy, gainThreshold: decision.gainThreshold, drawn: true)
     guard let name = drawn?.name, name != greedy else { return nil }
     return name
